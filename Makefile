@@ -1,0 +1,46 @@
+# The four verbs and their relatives. Every one of them makes what it needs.
+#
+# A recipe ends in one plain command, which make runs itself or a shell becomes by "exec": a
+# SIGTERM to make then reaches the program, and make waits until it has ended.
+
+PYTHON ?= python3
+VENV := .venv
+PACKAGES := engine gateway verifier loadtests tests
+
+.DEFAULT_GOAL := run
+.PHONY: run test replay bench lint
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.runtime
+	@exec $(VENV)/bin/python -m gateway.house
+
+test: $(VENV)/.dev
+	@sh tools/chromium.sh
+	@exec $(VENV)/bin/python -m pytest
+
+# FILE is a trace; REPORT, if given, gets a line of JSON per auction.
+replay: $(VENV)/.runtime
+	@test -n "$(FILE)" || { echo "make replay needs a trace: make replay FILE=sale.trace.jsonl [REPORT=out.jsonl]" >&2; exit 2; }
+	@exec $(VENV)/bin/python -m loadtests.replay "$(FILE)" $(if $(REPORT),--report "$(REPORT)")
+
+bench: $(VENV)/.dev
+	@exec $(VENV)/bin/python -m loadtests.bench
+
+lint: $(VENV)/.dev
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@exec $(VENV)/bin/mypy --strict $(PACKAGES)
+
+# The stamp is newer than the lock exactly when the lock is installed.
+$(VENV)/.runtime: requirements.lock $(VENV)/.made
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# The development lock holds the runtime lock's versions and the tools: one install is both.
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.made
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.made:
+	@PYTHON="$(PYTHON)" sh tools/venv.sh $(VENV)
+	@touch $@
