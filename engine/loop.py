@@ -1,0 +1,271 @@
+"""The engine's loop: a batch in, decide, commit; and the same again.
+
+One task, one connection, any number of shards on one server.  Commands are decided in the
+order of each shard's stream by the pure core; events, cursor, seq and head are committed in
+one atomic step per shard, and nothing is shown to anybody before: gateways read only what
+was committed.  Many commands travel in one batch, so the price of an fsync is shared.
+
+Memory is a cache of the log.  Whenever the outcome of a step is not certain the leader
+forgets everything and starts again from what is stored.
+
+The store, the clock and the names are handed in: a simulation runs this same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from engine.clock import LogClock, Timers
+from engine.core import sale
+from engine.core.codec import (
+    GENESIS,
+    chain,
+    decode_commands,
+    decode_event,
+    encode_commands,
+    encode_event,
+)
+from engine.core.lot import NEVER
+from engine.core.messages import (
+    Command,
+    Event,
+    KeepTime,
+    LotAdded,
+    LotEvent,
+    ResumeTrading,
+)
+from engine.core.sale import EVENTS_PER_COMMAND, Shard
+from engine.streams import (
+    MAX_COMMANDS,
+    Commit,
+    Diverged,
+    Fenced,
+    Leadership,
+    ShardStore,
+    StreamError,
+)
+
+LEASE_MS = 500  # a leader that is silent for as long may be replaced
+RENEW_EVERY_MS = LEASE_MS // 4
+STANDBY_POLL_S = 0.025  # how often a waiting engine asks for the lease
+CLOCK_READ_EVERY_MS = 1_000
+EVENTS_PER_COMMIT = 2_048 - MAX_COMMANDS * EVENTS_PER_COMMAND  # auc_v1.lua's limit, less an entry
+EVENTS_PER_TURN = 8_192  # so that a long backlog cannot starve the lease
+
+RESUME = encode_commands([ResumeTrading()])
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Led:
+    """One shard under this leader, as of its last commit."""
+
+    shard: int
+    epoch: int
+    cursor: str
+    seq: int
+    head: str
+    state: Shard = field(default_factory=Shard)
+    timers: Timers = field(default_factory=Timers)
+
+
+class Engine:
+    """Leads every shard of the log, or waits until it may."""
+
+    def __init__(
+        self,
+        store: ShardStore,
+        shards: int,
+        *,
+        node: str,
+        lineage: Callable[[], str],
+        clock: LogClock,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.store = store
+        self.shards = shards
+        self.node = node
+        self.lineage = lineage
+        self.clock = clock
+        self.sleep = sleep
+        self.led: dict[int, Led] = {}
+        self.stopping = False
+        self._renewed_at = 0.0
+        self._clock_read_at = 0.0
+
+    async def run(self) -> None:
+        """Lead until told to stop.  A lease lost to another engine means waiting again.
+
+        Raises ``StreamError`` when the log cannot be used, ``Diverged`` when it is not the
+        one that this engine was writing.
+        """
+        while not self.stopping:
+            try:
+                await self._lead()
+            except Fenced as error:
+                log.warning("stepped down", reason=str(error))
+            finally:
+                self.led.clear()
+
+    def stop(self) -> None:
+        """End after the turn in hand."""
+        self.stopping = True
+
+    async def _lead(self) -> None:
+        await self._read_clock()
+        # The first shard decides who leads, so that one engine leads them all.
+        for shard in range(self.shards):
+            leadership = await self._acquire(shard)
+            if leadership is None:
+                return
+            self.led[shard] = await self._catch_up(leadership)
+            await self._renew()
+        events = sum(led.seq for led in self.led.values())
+        log.info("leading", node=self.node, shards=self.shards, events=events)
+        while not self.stopping:
+            await self._turn()
+        await self.store.revoke(self.node, self.led)
+
+    async def _acquire(self, shard: int) -> Leadership | None:
+        waiting = False
+        while not self.stopping:
+            leadership = await self.store.acquire(
+                shard, self.node, LEASE_MS, self.lineage(), self.shards, RESUME
+            )
+            if leadership is not None:
+                return leadership
+            if not waiting:
+                waiting = True
+                log.info("waiting: another engine leads", shard=shard)
+            await self._renew()
+            await self.sleep(STANDBY_POLL_S)
+        return None
+
+    async def _catch_up(self, leadership: Leadership) -> Led:
+        """Fold the shard's events up to where it stands, checking every link of the chain."""
+        led = Led(leadership.shard, leadership.epoch, leadership.cursor, 0, GENESIS)
+        while led.seq < leadership.seq:
+            found = await self.store.read_events({led.shard: led.seq}, 0)
+            if not found:
+                raise Diverged(f"shard {led.shard} ends at {led.seq}, not at {leadership.seq}")
+            for seq, payload in found[0][1]:
+                if seq != led.seq + 1:
+                    raise Diverged(f"shard {led.shard}: event {led.seq + 1} is missing")
+                led.seq = seq
+                led.head = chain(led.head, payload)
+                sale.evolve(led.state, decode_event(payload))
+            await self._renew()
+        if (led.seq, led.head) != (leadership.seq, leadership.head):
+            raise Diverged(f"shard {led.shard}: the events do not make the head {leadership.head}")
+        for lot in led.state.lots.values():
+            _set_timer(led, lot.auction_id)
+        return led
+
+    # ── A turn ───────────────────────────────────────────────────────────────────────────
+
+    async def _turn(self) -> None:
+        await self._append_due()
+        cursors = {shard: led.cursor for shard, led in self.led.items()}
+        commits: list[Commit] = []
+        decided = 0
+        for shard, entries in await self.store.read_commands(cursors, self._patience_ms()):
+            for commit in self._decide(self.led[shard], entries):
+                commits.append(commit)
+                decided += len(commit.events)
+                if decided >= EVENTS_PER_TURN:
+                    await self._commit(commits)
+                    commits, decided = [], 0
+        await self._commit(commits)
+        await self._renew()
+
+    def _decide(self, led: Led, entries: Sequence[tuple[str, bytes]]) -> list[Commit]:
+        """Decide a shard's entries in their order; as few commits as their events allow."""
+        commits = []
+        start = (led.cursor, led.seq, led.head)
+        payloads: list[bytes] = []
+        for entry_id, payload in entries:
+            at = int(entry_id[: entry_id.index("-")])
+            for command in decode_commands(payload):
+                events = sale.execute(led.state, command, at)
+                for event in events:
+                    encoded = encode_event(event)
+                    led.head = chain(led.head, encoded)
+                    payloads.append(encoded)
+                _follow_due_times(led, command, events)
+            led.cursor = entry_id
+            led.seq = start[1] + len(payloads)
+            if len(payloads) > EVENTS_PER_COMMIT:
+                commits.append(_commit(led, start, payloads))
+                start, payloads = (led.cursor, led.seq, led.head), []
+        if led.cursor != start[0]:
+            commits.append(_commit(led, start, payloads))
+        return commits
+
+    async def _commit(self, commits: Sequence[Commit]) -> None:
+        if commits:
+            await self.store.commit(commits)
+
+    # ── Time ─────────────────────────────────────────────────────────────────────────────
+
+    async def _append_due(self) -> None:
+        now = self.clock.now()
+        entries = []
+        for led in self.led.values():
+            due = [
+                KeepTime(auction_id)
+                for due_at, auction_id in led.timers.pop_due(now)
+                if led.state.lots[auction_id].due_at == due_at
+            ]
+            for first in range(0, len(due), MAX_COMMANDS):
+                batch: list[Command] = list(due[first : first + MAX_COMMANDS])
+                entries.append((led.shard, encode_commands(batch)))
+        if not entries:
+            return
+        for answer in await self.store.append(entries, 0):
+            if answer in ("OVERLOADED", "UNLED", "TOO_BIG"):
+                raise StreamError(f"the log refused the clock's own command: {answer}")
+
+    def _patience_ms(self) -> int:
+        """How long to wait for commands: not past the next due time or the lease."""
+        due = [at for led in self.led.values() if (at := led.timers.next()) is not None]
+        if not due:
+            return RENEW_EVERY_MS
+        return max(1, min(RENEW_EVERY_MS, min(due) - self.clock.now()))
+
+    async def _renew(self) -> None:
+        now = self.clock.monotonic()
+        if (now - self._renewed_at) * 1000 < RENEW_EVERY_MS or not self.led:
+            return
+        self._renewed_at = now
+        epochs = {shard: led.epoch for shard, led in self.led.items()}
+        await self.store.renew(self.node, LEASE_MS, epochs)
+        if (now - self._clock_read_at) * 1000 >= CLOCK_READ_EVERY_MS:
+            await self._read_clock()
+
+    async def _read_clock(self) -> None:
+        self.clock.read(await self.store.now())
+        self._clock_read_at = self.clock.monotonic()
+
+
+def _commit(led: Led, start: tuple[str, int, str], events: list[bytes]) -> Commit:
+    return Commit(led.shard, led.epoch, *start, led.cursor, led.head, events)
+
+
+def _follow_due_times(led: Led, command: Command, events: Sequence[Event]) -> None:
+    """Keep the timers true after a command."""
+    if isinstance(command, KeepTime) and not events:
+        # The log's clock was behind the guess: the lot is still to be woken.
+        _set_timer(led, command.auction_id)
+    for event in events:
+        if isinstance(event, LotEvent | LotAdded):
+            _set_timer(led, event.auction_id)
+
+
+def _set_timer(led: Led, auction_id: str) -> None:
+    lot = led.state.lots.get(auction_id)
+    if lot is not None and lot.due_at != NEVER:
+        led.timers.set(lot.due_at, auction_id)

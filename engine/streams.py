@@ -1,0 +1,375 @@
+"""The log: one shard's streams, and the only module that speaks Redis.
+
+A shard *s* is four keys under one hash tag: ``{s}:cmd`` (commands, ids from the server's
+clock), ``{s}:evt`` (events, id ``seq-0``), ``{s}:meta`` (lineage, epoch, cursor, seq, head)
+and ``{s}:lease``.  They are changed only by the Functions of ``auc_v1.lua``.
+
+A ``Log`` is one connection and belongs to one task.  It never retries: a lost reply means
+"perhaps", and only the caller knows what may be sent again (redis-py's ten silent retries
+would make thirty-five entries of thirty).  Under ``appendfsync always`` a reply is sent
+after the fsync, so whatever this module returns is durable.
+
+Raises ``StreamError`` for everything that the server or the line did wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from asyncio import sleep
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from time import monotonic
+from typing import Any, Literal, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from engine.core.codec import GENESIS
+
+MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, not queued
+MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
+DEAD_AFTER_MS = 1_000  # without a leader for as long: no bids are taken; a stop, not a takeover
+REPLY_TIMEOUT_S = 5.0  # no reply for as long: the outcome is unknown
+START_PATIENCE_S = 15.0  # a long log takes the server seconds to load
+OLDEST_SERVER = (7, 0)  # Functions
+
+Refused = Literal["OVERLOADED", "UNLED", "TOO_BIG"]
+
+
+class StreamError(Exception):
+    """The log cannot be reached, or answered with something that it must not."""
+
+
+class UnsupportedServer(StreamError):
+    """The server is too old to hold the log."""
+
+
+class Fenced(StreamError):
+    """Another leader has taken the shard over."""
+
+
+class Diverged(StreamError):
+    """The shard's history is not the one that this leader was writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """What a leader of a shard starts from."""
+
+    shard: int
+    epoch: int
+    lineage: str
+    cursor: str  # id of the last decided entry of cmd
+    seq: int  # of the last event
+    head: str
+    stopped: bool  # trading had stopped; ResumeTrading is in cmd
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic step of a shard's history."""
+
+    shard: int
+    epoch: int
+    cursor_before: str
+    seq_before: int
+    head_before: str
+    cursor: str
+    head: str
+    events: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a shard's history goes, as anybody may read it."""
+
+    lineage: str
+    seq: int
+    head: str
+    alive_at: int  # when a leader last said that it lives, on the server's clock
+
+
+class ShardStore(Protocol):
+    """What a leader needs of a log; the simulation brings its own."""
+
+    async def now(self) -> int: ...
+    async def acquire(
+        self, shard: int, node: str, ttl_ms: int, lineage: str, shards: int, resume: bytes
+    ) -> Leadership | None: ...
+    async def renew(self, node: str, ttl_ms: int, epochs: Mapping[int, int]) -> None: ...
+    async def revoke(self, node: str, shards: Iterable[int]) -> None: ...
+    async def read_commands(
+        self, cursors: Mapping[int, str], block_ms: int
+    ) -> list[tuple[int, list[tuple[str, bytes]]]]: ...
+    async def read_events(
+        self, positions: Mapping[int, int], block_ms: int
+    ) -> list[tuple[int, list[tuple[int, bytes]]]]: ...
+    async def append(
+        self, entries: Sequence[tuple[int, bytes]], max_lag: int
+    ) -> list[str | Refused]: ...
+    async def commit(self, commits: Sequence[Commit]) -> None: ...
+
+
+def keys_of(shard: int) -> tuple[str, str, str, str]:
+    """``cmd``, ``evt``, ``meta`` and ``lease`` of a shard."""
+    tag = f"{{{shard}}}"
+    return f"{tag}:cmd", f"{tag}:evt", f"{tag}:meta", f"{tag}:lease"
+
+
+class Log:
+    """One connection to the server that holds the shards."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        for command in ("XREAD", "XRANGE"):
+            # The raw reply: pairs of lists, without a dictionary for every entry.
+            redis.set_response_callback(command, _raw)  # type: ignore[arg-type]  # it is called so
+
+    @classmethod
+    async def open(cls, url: str) -> Log:
+        """Connect to *url* and check that the server is new enough."""
+        redis = Redis.from_url(
+            url,
+            protocol=2,
+            single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=REPLY_TIMEOUT_S,
+            socket_connect_timeout=REPLY_TIMEOUT_S,
+        )
+        log = cls(redis)
+        try:
+            await _check_version(redis)
+        except BaseException:
+            await redis.aclose()
+            raise
+        return log
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        await self._redis.aclose()
+
+    async def load_functions(self) -> None:
+        """Put this version's Functions on the server; the same text again changes nothing."""
+        text = files("engine").joinpath("auc_v1.lua").read_text()
+        await self._call("FUNCTION", "LOAD", "REPLACE", text)
+
+    async def now(self) -> int:
+        """The server's clock, in ms: the one that entries of ``cmd`` are stamped by."""
+        seconds, micros = await self._call("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    # ── Wishes ───────────────────────────────────────────────────────────────────────────
+
+    async def append(
+        self, entries: Sequence[tuple[int, bytes]], max_lag: int = MAX_LAG
+    ) -> list[str | Refused]:
+        """Append payloads to their shards' ``cmd``, in order; an id or a refusal for each.
+
+        ``max_lag`` 0 is the engine's own: never refused for a backlog.
+        """
+        calls = []
+        for shard, payload in entries:
+            cmd, _, meta, _ = keys_of(shard)
+            calls.append(("FCALL", "auc_v1_append", 2, cmd, meta, payload, max_lag, DEAD_AFTER_MS))
+        return [_appended(reply) for reply in await self._pipeline(calls)]
+
+    async def read_commands(
+        self, cursors: Mapping[int, str], block_ms: int
+    ) -> list[tuple[int, list[tuple[str, bytes]]]]:
+        """Entries of ``cmd`` after each shard's cursor; waits up to *block_ms* for one."""
+        found = await self._xread({keys_of(s)[0]: c for s, c in cursors.items()}, block_ms, 64)
+        return [
+            (_shard_of_key(key), [(entry[0].decode(), entry[1][1]) for entry in entries])
+            for key, entries in found
+        ]
+
+    # ── Leading ──────────────────────────────────────────────────────────────────────────
+
+    async def acquire(
+        self, shard: int, node: str, ttl_ms: int, lineage: str, shards: int, resume: bytes
+    ) -> Leadership | None:
+        """Lead a shard; None while another node does.
+
+        *lineage* and *shards* are recorded at a shard's first start.  Raises ``StreamError``
+        when the log was made for another number of shards.
+        """
+        cmd, _, meta, lease = keys_of(shard)
+        args = (node, ttl_ms, lineage, shards, GENESIS, DEAD_AFTER_MS, resume)
+        reply = await self._call("FCALL", "auc_v1_acquire", 3, meta, lease, cmd, *args)
+        if reply[0] == b"SHARDS":
+            raise StreamError(
+                f"SHARDS={shards}: this log was made with SHARDS={reply[1].decode()}, "
+                "which stays fixed"
+            )
+        if reply[0] != b"OK":
+            return None
+        epoch, (lineage_, cursor, seq, head), stopped = reply[1], reply[2:6], reply[6]
+        return Leadership(
+            shard,
+            int(epoch),
+            lineage_.decode(),
+            cursor.decode(),
+            int(seq),
+            head.decode(),
+            bool(stopped),
+        )
+
+    async def renew(self, node: str, ttl_ms: int, epochs: Mapping[int, int]) -> None:
+        """Say that this node still leads these shards.  Raises ``Fenced`` when it does not."""
+        calls = []
+        for shard, epoch in epochs.items():
+            _, _, meta, lease = keys_of(shard)
+            calls.append(("FCALL", "auc_v1_renew", 2, meta, lease, node, epoch, ttl_ms))
+        for reply in await self._pipeline(calls):
+            if isinstance(reply, ResponseError):
+                raise Fenced(f"the lease of {node} is lost: {reply}")
+
+    async def revoke(self, node: str, shards: Iterable[int]) -> None:
+        """Give up a node's leases, so that another may lead at once."""
+        calls = [("FCALL", "auc_v1_revoke", 1, keys_of(s)[3], node) for s in shards]
+        await self._pipeline(calls)
+
+    async def commit(self, commits: Sequence[Commit]) -> None:
+        """Write what was decided, each shard's atomically, all in one pipeline.
+
+        After ``Fenced``, ``Diverged`` or any other ``StreamError`` the outcome is unknown to
+        this leader: it forgets what it had in memory.
+        """
+        calls: list[tuple[Any, ...]] = []
+        for c in commits:
+            cmd, evt, meta, _ = keys_of(c.shard)
+            before = (c.epoch, c.cursor_before, c.seq_before, c.head_before)
+            after = (c.cursor, c.head, MAX_LAG)
+            calls.append(("FCALL", "auc_v1_commit", 3, meta, cmd, evt, *before, *after, *c.events))
+        for commit, reply in zip(commits, await self._pipeline(calls), strict=True):
+            if reply not in (b"OK", b"ALREADY"):
+                raise _commit_error(commit, reply)
+
+    # ── Following ────────────────────────────────────────────────────────────────────────
+
+    async def position(self, shard: int) -> Position | None:
+        """How far a shard's history goes; None before its first start."""
+        meta = keys_of(shard)[2]
+        found = await self._call("HMGET", meta, "lineage", "seq", "head", "alive")
+        if found[0] is None:
+            return None
+        return Position(found[0].decode(), int(found[1]), found[2].decode(), int(found[3] or 0))
+
+    async def read_events(
+        self, positions: Mapping[int, int], block_ms: int
+    ) -> list[tuple[int, list[tuple[int, bytes]]]]:
+        """Events after each shard's position, (seq, payload); waits up to *block_ms*."""
+        after = {keys_of(s)[1]: f"{seq}-0" for s, seq in positions.items()}
+        found = await self._xread(after, block_ms, 1000)
+        return [
+            (_shard_of_key(key), [(_seq(entry[0]), entry[1][3]) for entry in entries])
+            for key, entries in found
+        ]
+
+    async def events_at(self, shard: int, seqs: Sequence[int]) -> list[bytes]:
+        """The events of these places in a shard's history."""
+        evt = keys_of(shard)[1]
+        replies = await self._pipeline([("XRANGE", evt, f"{seq}-0", f"{seq}-0") for seq in seqs])
+        for seq, reply in zip(seqs, replies, strict=True):
+            if isinstance(reply, Exception) or not reply:
+                raise StreamError(f"event {seq} of shard {shard} is missing: {reply!r}")
+        return [reply[0][1][3] for reply in replies]
+
+    # ── The line ─────────────────────────────────────────────────────────────────────────
+
+    async def _xread(
+        self, after: Mapping[str, str], block_ms: int, count: int
+    ) -> list[tuple[bytes, Any]]:
+        if not after:
+            return []
+        block: tuple[object, ...] = ("BLOCK", block_ms) if block_ms > 0 else ()
+        found = await self._call(
+            "XREAD", "COUNT", count, *block, "STREAMS", *after.keys(), *after.values()
+        )
+        return found or []
+
+    async def _call(self, *command: Any) -> Any:
+        try:
+            # redis-py leaves this one method of its base without types.
+            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StreamError(f"{command[0]} failed: {error}") from error
+
+    async def _pipeline(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        if not calls:
+            return []
+        pipeline = self._redis.pipeline(transaction=False)
+        for call in calls:
+            pipeline.execute_command(*call)
+        try:
+            return await pipeline.execute(raise_on_error=False)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StreamError(f"{calls[0][1]} failed: {error}") from error
+
+
+async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log:
+    """Connect to a server that may still be starting.
+
+    Asks every 50 ms, for nothing tells when a socket begins to listen.  Raises ``StreamError``
+    when *patience_s* has passed, and at once where waiting cannot help.
+    """
+    deadline = monotonic() + patience_s
+    while True:
+        try:
+            return await Log.open(url)
+        except UnsupportedServer:
+            raise
+        except StreamError:
+            if monotonic() >= deadline:
+                raise
+            await sleep(0.05)
+
+
+async def _check_version(redis: Redis) -> None:
+    try:
+        info = await redis.info("server")
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StreamError(f"the log's server cannot be reached: {error}") from error
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    version = str(info.get("valkey_version") or info.get("redis_version", "0"))
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers < OLDEST_SERVER:
+        raise UnsupportedServer(f"{name} {version} is too old: Redis 7.0 or Valkey is needed")
+
+
+def _appended(reply: Any) -> str | Refused:
+    if isinstance(reply, ResponseError):
+        text = str(reply)
+        if text.startswith("OVERLOADED") or "OOM" in text:
+            return "OVERLOADED"
+        if text.startswith("UNLED") or "Function not found" in text:
+            return "UNLED"
+        if text.startswith("TOO_BIG"):
+            return "TOO_BIG"
+    if isinstance(reply, Exception):
+        raise StreamError(f"append failed: {reply}") from reply
+    return str(reply.decode())
+
+
+def _commit_error(commit: Commit, reply: object) -> StreamError:
+    text = str(reply)
+    if text.startswith("FENCED"):
+        return Fenced(f"shard {commit.shard}: epoch {commit.epoch} is over, now {text[7:]}")
+    if text.startswith("DIVERGED"):
+        return Diverged(f"shard {commit.shard} is not at seq {commit.seq_before}: {text}")
+    return StreamError(f"shard {commit.shard}: commit answered {text}")
+
+
+def _shard_of_key(key: bytes) -> int:
+    return int(key[1 : key.index(b"}")])
+
+
+def _seq(entry_id: bytes) -> int:
+    return int(entry_id[: entry_id.index(b"-")])
+
+
+def _raw(reply: Any, **_options: Any) -> Any:
+    return reply
