@@ -1,0 +1,487 @@
+"""The archive: what the log has decided, in SQL, for questions that are asked later.
+
+It is a copy that can be thrown away and written again from the log; nothing is decided by
+it.  The clerk alone writes it, rows and its bookmark in one transaction, so that a kill at
+any moment leaves neither a gap nor anything twice.  Everybody else reads.
+
+Amounts are whole minor units of the sale's currency, instants are milliseconds since the
+epoch, both in columns of 64 bits.  A column marked *private* never reaches the public:
+limits, the reserve and who stands behind a paddle are in here.
+
+SQLite is the default, PostgreSQL is for more than one machine; the same tables in both,
+made and kept up to date by the migrations beside this module.  All functions block: call
+them in a thread.  Raises ``ArchiveError`` for whatever the database did wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import (
+    JSON,
+    URL,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    create_engine,
+    event,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from engine.core.messages import Event
+from engine.settings import BadSetting, without_password
+from gateway.core.entries import Entries, auctions_bid_on, entries_of
+
+# ── The tables ───────────────────────────────────────────────────────────────────────────
+
+metadata: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+# How far each shard's history has been written down.
+positions: Final = Table(
+    "positions",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("lineage", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("head", Text, nullable=False),
+)
+
+sales: Final = Table(
+    "sales",
+    metadata,
+    Column("sale_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("exponent", Integer, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("registration", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+auctions: Final = Table(
+    "auctions",
+    metadata,
+    Column("auction_id", Text, primary_key=True),
+    Column("sale_id", Text, ForeignKey("sales.sale_id"), nullable=False, index=True),
+    Column("lot_number", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("estimate_low", BigInteger),
+    Column("estimate_high", BigInteger),
+    Column("photos", JSON, nullable=False),
+    Column("provenance", JSON, nullable=False),
+    Column("serial", Text),
+    Column("terms", JSON, nullable=False),  # private: the reserve is in it
+    Column("added_at", BigInteger, nullable=False),
+)
+
+registrations: Final = Table(
+    "registrations",
+    metadata,
+    Column("sale_id", Text, ForeignKey("sales.sale_id"), primary_key=True),
+    Column("consumer_id", Text, primary_key=True),  # private: who holds the paddle
+    Column("paddle", BigInteger, nullable=False),
+    Column("admission", Text, nullable=False),  # private
+    Column("registered_at", BigInteger, nullable=False),
+    UniqueConstraint("sale_id", "paddle"),
+)
+
+# Every bid that was decided, accepted or refused.  A refused one is private altogether.
+bids: Final = Table(
+    "bids",
+    metadata,
+    Column("auction_id", Text, ForeignKey("auctions.auction_id"), primary_key=True),
+    Column("log_seq", BigInteger, primary_key=True, autoincrement=False),  # in its shard's log
+    Column("bid_id", Text, nullable=False),
+    Column("consumer_id", Text, nullable=False),  # private
+    Column("cmd_id", Text, nullable=False),  # private
+    Column("paddle", BigInteger),  # null: refused
+    Column("at", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # the public number that the bidder was answered
+    Column("amount", BigInteger, nullable=False),  # private: may be a limit
+    Column("kind", Text, nullable=False),  # private
+    Column("price", BigInteger),  # what the bid made public; null: nothing
+    Column("status", Text, nullable=False),  # private: how the bidder stood after it
+    Column("code", Text),  # private: why it was refused; null: accepted
+    Column("why", Text),  # what moved the price; null: nothing did
+)
+_PUBLIC: Final = bids.c.price.is_not(None)
+_ACCEPTED: Final = bids.c.code.is_(None)
+Index(
+    "ix_bids_public",
+    bids.c.auction_id,
+    bids.c.log_seq,
+    sqlite_where=_PUBLIC,
+    postgresql_where=_PUBLIC,
+)
+Index(
+    "ix_bids_own",
+    bids.c.auction_id,
+    bids.c.consumer_id,
+    bids.c.log_seq,
+    sqlite_where=_ACCEPTED,
+    postgresql_where=_ACCEPTED,
+)
+
+results: Final = Table(
+    "results",
+    metadata,
+    Column("auction_id", Text, ForeignKey("auctions.auction_id"), primary_key=True),
+    Column("outcome", Text, nullable=False),  # sold, passed or canceled
+    Column("winner", Text),  # private: a consumer id
+    Column("paddle", BigInteger),  # the winner's
+    Column("hammer_price", BigInteger),  # null: not sold
+    Column("closed_at", BigInteger, nullable=False),
+    Column("settle_at", BigInteger),  # when it is due; null: never
+    Column("settled_at", BigInteger),
+    Column("canceled", Boolean, nullable=False),
+)
+
+
+class ArchiveError(Exception):
+    """The database cannot be read or written; one line, without a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far a shard's history has been written down."""
+
+    lineage: str
+    seq: int
+    head: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Events of one shard that follow each other, and the bookmarks on both sides of them."""
+
+    shard: int
+    before: Bookmark
+    after: Bookmark
+    events: Sequence[tuple[int, Event]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicBid:
+    """A bid as everybody may know of it, but for the consumer, whose name is never shown."""
+
+    bid_id: str
+    consumer_id: str  # private
+    price: int  # what the bid made public
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBid:
+    """A bid as its bidder knows it."""
+
+    bid_id: str
+    amount: int  # a limit, where it was one
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a lot's bidding ended."""
+
+    outcome: str  # sold, passed or canceled
+    winner: str | None  # private: a consumer id
+    paddle: int | None
+    hammer_price: int | None
+    closed_at: int
+    settle_at: int | None
+    settled_at: int | None  # None: not yet, or canceled
+    canceled: bool
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────
+
+
+def position(engine: Engine, shard: int) -> int:
+    """The last event of the shard's log that is written down; 0: none."""
+    with _connected(engine) as connection:
+        seq = connection.scalar(select(positions.c.seq).where(positions.c.shard == shard))
+    return 0 if seq is None else int(seq)
+
+
+def public_bids(engine: Engine, auction_id: str, limit: int) -> list[PublicBid]:
+    """The auction's bids that made a price, newest first."""
+    columns = (bids.c.bid_id, bids.c.consumer_id, bids.c.price, bids.c.at)
+    query = select(*columns).where(bids.c.auction_id == auction_id, _PUBLIC)
+    with _connected(engine) as connection:
+        rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
+        return [PublicBid(*row) for row in rows]
+
+
+def own_bids(engine: Engine, auction_id: str, consumer_id: str, limit: int) -> list[OwnBid]:
+    """A bidder's accepted bids on the auction, silent raises included, newest first."""
+    query = select(bids.c.bid_id, bids.c.amount, bids.c.at).where(
+        bids.c.auction_id == auction_id, bids.c.consumer_id == consumer_id, _ACCEPTED
+    )
+    with _connected(engine) as connection:
+        rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
+        return [OwnBid(*row) for row in rows]
+
+
+def result(engine: Engine, auction_id: str) -> Result | None:
+    """How the auction ended; None while it has not, or where there is none."""
+    columns = [column for column in results.c if column.name != "auction_id"]
+    query = select(*columns).where(results.c.auction_id == auction_id)
+    with _connected(engine) as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Result(*row)
+
+
+def missing_auctions(engine: Engine, auction_ids: Sequence[str]) -> list[str]:
+    """Those of *auction_ids* that are not in the archive."""
+    query = select(auctions.c.auction_id).where(auctions.c.auction_id.in_(auction_ids))
+    with _connected(engine) as connection:
+        found = set(connection.scalars(query))
+    return [auction_id for auction_id in auction_ids if auction_id not in found]
+
+
+def bookmarks(engine: Engine) -> dict[int, Bookmark]:
+    """How far each shard's history has been written down, by shard."""
+    query = select(positions.c.shard, positions.c.lineage, positions.c.seq, positions.c.head)
+    with _connected(engine) as connection:
+        rows = connection.execute(query)
+        return {shard: Bookmark(lineage, seq, head) for shard, lineage, seq, head in rows}
+
+
+# ── Writing (the clerk's) ────────────────────────────────────────────────────────────────
+
+
+def begin(engine: Engine, starts: Mapping[int, Bookmark]) -> None:
+    """Put the first bookmark into shards of which nothing has been written down."""
+    if not starts:
+        return
+    rows = [
+        {"shard": shard, "lineage": start.lineage, "seq": start.seq, "head": start.head}
+        for shard, start in starts.items()
+    ]
+    with _writing(engine) as connection:
+        connection.execute(positions.insert(), rows)
+
+
+def record(engine: Engine, passages: Sequence[Passage]) -> None:
+    """Write down what happened, rows and bookmarks, all of it or nothing.
+
+    Raises ``ArchiveError`` also where a bookmark is not where the passage begins: somebody
+    else is writing.
+    """
+    with _writing(engine) as connection:
+        for passage in passages:
+            _move_bookmark(connection, passage)
+        for passage in passages:
+            sale_of = _sales_of(connection, auctions_bid_on(passage.events))
+            _write(connection, entries_of(passage.events, sale_of))
+
+
+def _move_bookmark(connection: Connection, passage: Passage) -> None:
+    before, after = passage.before, passage.after
+    moved = connection.execute(
+        update(positions)
+        .where(positions.c.shard == passage.shard)
+        .where(positions.c.seq == before.seq, positions.c.head == before.head)
+        .values(seq=after.seq, head=after.head)
+    )
+    if moved.rowcount != 1:
+        raise ArchiveError(
+            f"shard {passage.shard} of the archive is not at {before.seq} any more: "
+            "another clerk is writing it"
+        )
+
+
+def _sales_of(connection: Connection, auction_ids: Sequence[str]) -> dict[str, str]:
+    if not auction_ids:
+        return {}
+    query = select(auctions.c.auction_id, auctions.c.sale_id)
+    rows = connection.execute(query.where(auctions.c.auction_id.in_(auction_ids)))
+    return {row.auction_id: row.sale_id for row in rows}
+
+
+def _write(connection: Connection, entries: Entries) -> None:
+    # In the order of the foreign keys.
+    for table, rows in (
+        (sales, entries.sales),
+        (auctions, entries.auctions),
+        (bids, entries.bids),
+        (results, entries.results),
+    ):
+        if rows:
+            connection.execute(table.insert(), rows)
+    if entries.registrations:
+        _seat(connection, list(entries.registrations.values()))
+    if entries.settled:
+        settle = update(results).where(results.c.auction_id == bindparam("of_auction"))
+        connection.execute(settle.values(settled_at=bindparam("at")), entries.settled)
+
+
+def _seat(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(registrations)
+    # A paddle stays with its bidder for the whole sale, and the first instant is kept.
+    upsert = insert.on_conflict_do_update(
+        index_elements=[registrations.c.sale_id, registrations.c.consumer_id],
+        set_={"admission": insert.excluded.admission},
+    )
+    connection.execute(upsert, rows)
+
+
+# ── Opening ──────────────────────────────────────────────────────────────────────────────
+
+_BUSY_MS: Final = 5_000  # SQLite: how long to wait for another process's transaction
+_CONNECT_S: Final = 5  # PostgreSQL: an address that does not answer is none
+_SILENCE_MS: Final = 10_000  # PostgreSQL: a line that is dead without having been closed
+_STATEMENT_MS: Final = 30_000  # PostgreSQL: one batch takes a fraction of a second
+_MIGRATING: Final = 7_251_603  # any number, but the same in every process
+_VALID_URL: Final = "sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/NAME"
+
+
+def open_archive(url: str) -> Engine:
+    """The archive, its tables made or brought up to date; any process may be the first.
+
+    Raises ``BadSetting`` (of DATABASE_URL, without the password) where it cannot be used.
+    """
+    engine = _engine(url)
+    try:
+        with _writing(engine) as connection:
+            _bring_up_to_date(connection)
+    except (ArchiveError, CommandError) as failure:
+        engine.dispose()
+        raise _unusable(url, str(failure)) from failure
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # "from None": the cause may quote the URL, and with it the password.
+        raise BadSetting("DATABASE_URL", without_password(url), _VALID_URL) from None
+    if parsed.drivername == "sqlite":
+        return _sqlite(parsed)
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return _postgresql(parsed)
+    raise BadSetting("DATABASE_URL", without_password(url), _VALID_URL)
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database.startswith((":", "file:")):
+        # A database in memory would be another one in each process.
+        raise BadSetting("DATABASE_URL", url.render_as_string(), _VALID_URL)
+    try:
+        # Before SQLite does it with the umask's rights: limits and reserves are in there.
+        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as failure:
+        raise _unusable(url.render_as_string(), failure.strerror or str(failure)) from failure
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # _begin_sqlite begins, and not the driver when it likes
+    for setting in (
+        f"busy_timeout={_BUSY_MS}",  # first: the next one may have to wait already
+        "journal_mode=WAL",  # readers and the clerk do not wait for each other
+        "synchronous=FULL",  # a commit survives a power cut
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later cannot wait for another writer.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,  # the server may have been restarted since the last question
+            connect_args={
+                "connect_timeout": _CONNECT_S,
+                "tcp_user_timeout": _SILENCE_MS,
+                "options": f"-c statement_timeout={_STATEMENT_MS}",
+            },
+        )
+    except ImportError as failure:
+        reason = "PostgreSQL needs psycopg: pip install 'fairwarning[postgresql]'"
+        raise BadSetting("DATABASE_URL", url.render_as_string(), reason) from failure
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """Run the migrations that this database has not seen, in the connection's transaction."""
+    if connection.dialect.name == "postgresql":
+        # SQLite's write lock is held already.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+    config = Config(attributes={"connection": connection})
+    folder = str(Path(str(files("gateway"))) / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    command.upgrade(config, "head")
+
+
+def _unusable(url: str, reason: str) -> BadSetting:
+    return BadSetting("DATABASE_URL", without_password(url), f"a database that works ({reason})")
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as failure:
+        raise ArchiveError(_one_line(failure)) from failure
+
+
+@contextmanager
+def _writing(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+    except SQLAlchemyError as failure:
+        raise ArchiveError(_one_line(failure)) from failure
+
+
+def _one_line(failure: SQLAlchemyError) -> str:
+    # The driver's own words: SQLAlchemy's would bring the statement with them.
+    words = str(getattr(failure, "orig", None) or failure).split()
+    return " ".join(words)[:300]

@@ -1,0 +1,11 @@
+"""What alembic runs: the steps, on the connection and in the transaction that it is handed."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from gateway.archive import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""One module a step; each knows the one before it."""

@@ -1,0 +1,243 @@
+/**
+ * The lot as this viewer may know it: a snapshot, and the events after it.
+ *
+ * Pure: frames in, a new view out; no page, no socket, no clock. The promises: a view with the
+ * events applied equals a fresh snapshot; a frame heard twice changes nothing; a missing number
+ * sets `gap`, after which nothing is believed until the next snapshot; and a bid counts for
+ * nothing here until its `result` has come.
+ */
+
+/** @typedef {{cmdId: string, amount: number, kind: "bid"|"max", seen: number, sentAt: number}} Bid */
+
+const CARRIED = ["price", "askingBid", "paddle", "bidCount", "bidderCount", "reserve", "status", "closesAt"];
+const PERSONAL = { winning: onWinning, outbid: onOutbid, won: onSettledForYou, lost: onSettledForYou, decided: onDecided };
+const KEPT_BIDS = 60; // rows of the list beside the lot; more would only be scrolled past
+
+/** A view from a `snapshot` frame. */
+export function fromSnapshot(frame, heardAt = 0) {
+  return {
+    auctionId: frame.auctionId,
+    lineage: frame.lineage,
+    seq: frame.seq,
+    at: frame.at,
+    auction: { ...frame.auction },
+    you: frame.you ? { ...frame.you } : null,
+    bids: firstRow(frame),
+    pending: null, // the one bid that waits for its answer
+    notice: null, // what last happened to this viewer, until their standing changes
+    message: null, // the auctioneer's last words
+    blockedUntil: 0, // steady time before which the server asked us not to bid
+    movedAt: -Infinity, // steady time at which the asking bid last changed
+    gap: false,
+    heardAt,
+  };
+}
+
+function firstRow({ seq, at, auction }) {
+  if (auction.price === null) return [];
+  return [{ seq, at: null, price: auction.price, paddle: auction.paddle, channel: auction.channel, merged: 1 }];
+}
+
+/** The view after one frame from the server, heard at `heardAt` on the steady clock. */
+export function reduce(view, frame, heardAt = 0) {
+  if (frame.type === "error") return onError(view, frame, heardAt);
+  if (frame.auctionId !== undefined && frame.auctionId !== view.auctionId) return view;
+  if (frame.type === "snapshot") return onSnapshot(view, frame, heardAt);
+  if (frame.type === "result") return onResult(view, frame, heardAt);
+  if (view.gap || frame.auctionId === undefined) return view;
+  if (Object.hasOwn(PERSONAL, frame.type)) return noteMove(view, PERSONAL[frame.type](view, frame), heardAt);
+  return isPublic(frame) ? noteMove(view, onPublic(view, frame), heardAt) : view;
+}
+
+/** A bid has left for the saleroom. Nothing else changes: it is not placed until it is answered. */
+export function sending(view, /** @type {Bid} */ bid) {
+  return { ...view, pending: { ...bid, waiting: false }, notice: null };
+}
+
+/** The person pressed, but the price had moved: no bid was sent. */
+export function moved(view) {
+  return { ...view, notice: { kind: "moved", seq: view.seq } };
+}
+
+/** A bid from earlier was never answered and is too old to send again unasked. */
+export function unanswered(view, /** @type {Bid} */ bid) {
+  return { ...view, pending: null, notice: { kind: "unanswered", bid, seq: view.seq } };
+}
+
+/** Whether the bidding on this lot is over, whatever the outcome. */
+export function isOver(view) {
+  return ["closed", "settling", "settled", "canceled"].includes(view.auction.status);
+}
+
+/** Whether this viewer leads: the server said so, and nobody else has been named since. */
+export function leads(view) {
+  if (view.you?.status !== "WINNING") return false;
+  const { paddle } = view.auction;
+  return paddle === null || !Number.isInteger(view.you.paddle) || paddle === view.you.paddle;
+}
+
+// ── the public story ─────────────────────────────────────────────────────────────────────────
+
+/** Every public event carries the whole public state, so one of a kind not known to this page
+ *  still keeps the numbers unbroken. */
+function isPublic(frame) {
+  return Number.isInteger(frame.seq) && typeof frame.status === "string" && "bidCount" in frame && "askingBid" in frame;
+}
+
+function onSnapshot(view, frame, heardAt) {
+  const fresh = fromSnapshot(frame, heardAt);
+  const { pending, message, blockedUntil, movedAt } = view;
+  const bids = view.lineage === fresh.lineage ? withMissedRow(view.bids, fresh.bids[0]) : fresh.bids;
+  const notice = view.you?.status === fresh.you?.status ? view.notice : null;
+  return noteMove(view, { ...fresh, pending, notice, message, blockedUntil, movedAt, bids }, heardAt);
+}
+
+function onPublic(view, frame) {
+  const first = frame.seq - (Number.isInteger(frame.merged) ? frame.merged : 1) + 1;
+  if (frame.seq <= view.seq) return view; // heard before
+  if (first > view.seq + 1) return { ...view, gap: true };
+  const auction = { ...view.auction };
+  for (const name of CARRIED) if (name in frame) auction[name] = frame[name];
+  const next = { ...view, auction, seq: frame.seq, at: frame.at ?? view.at };
+  const told = Object.hasOwn(PUBLIC, frame.type) ? PUBLIC[frame.type](next, frame) : next;
+  return auction.status === view.auction.status ? told : { ...told, notice: null };
+}
+
+const PUBLIC = {
+  price: (view, frame) => ({
+    ...view,
+    auction: { ...view.auction, channel: frame.channel, phase: null },
+    bids: withRow(view.bids, rowOf(frame)),
+  }),
+  extended: (view, frame) => ({ ...view, auction: { ...view.auction, extensions: frame.extensions } }),
+  opened: inPhase(null),
+  paused: (view) => view,
+  unpaused: (view) => view,
+  fair_warning: inPhase("fair_warning"),
+  final_call: inPhase("final_call"),
+  undone: takenBack,
+  reopened: takenBack,
+  message: (view, frame) => ({ ...view, message: typeof frame.text === "string" ? frame.text : null }),
+  updated: (view, frame) => ({ ...view, auction: { ...view.auction, ...frame.changed } }),
+  closed: (view, frame) => ({
+    ...view,
+    auction: { ...view.auction, phase: null, outcome: frame.outcome === "canceled" ? null : frame.outcome },
+  }),
+  settled: (view) => view,
+};
+
+function inPhase(phase) {
+  return (view) => ({ ...view, auction: { ...view.auction, phase } });
+}
+
+/** The auctioneer took something back. Where this viewer now stands is not in the event, so a
+ *  snapshot is asked for rather than guessed. */
+function takenBack(view) {
+  return { ...view, auction: { ...view.auction, phase: null, outcome: null }, notice: null, gap: true };
+}
+
+function rowOf(frame) {
+  const { seq, at, price, paddle, channel, merged } = frame;
+  return { seq, at, price, paddle, channel, merged: Number.isInteger(merged) ? merged : 1 };
+}
+
+function withRow(bids, row) {
+  if (!row) return bids;
+  return [row, ...bids].slice(0, KEPT_BIDS);
+}
+
+/** After a snapshot the list goes on with the price it states, unless that is already on top. */
+function withMissedRow(bids, row) {
+  const known = row && bids[0]?.price === row.price && bids[0]?.paddle === row.paddle;
+  return known ? bids : withRow(bids, row);
+}
+
+function noteMove(before, after, heardAt) {
+  if (after === before) return before;
+  const moved = after.auction.askingBid !== before.auction.askingBid;
+  return { ...after, heardAt, movedAt: moved ? heardAt : after.movedAt };
+}
+
+// ── this viewer's own story ──────────────────────────────────────────────────────────────────
+
+function withYou(view, changes) {
+  const before = view.you ?? { status: "NOT_BID", paddle: null, max: null, lastBidAmount: null, bidCount: 0 };
+  return { ...view, you: { ...before, ...changes } };
+}
+
+/** A new standing ends what was said about the old one. */
+function standing(view, status, changes = {}) {
+  const same = view.you?.status === status;
+  return withYou(same ? view : { ...view, notice: null }, { status, ...changes });
+}
+
+/** The result and the personal events come before the public event that they caused; until that
+ *  one comes, a few milliseconds later, the price is theirs. */
+function ahead(view, frame, changes) {
+  if (frame.seq <= view.seq) return view;
+  return { ...view, auction: { ...view.auction, ...changes } };
+}
+
+function onWinning(view, frame) {
+  if (frame.seq < view.seq) return view;
+  const told = standing(view, "WINNING", { max: frame.max ?? null });
+  return ahead(told, frame, { price: frame.price, paddle: told.you.paddle ?? view.auction.paddle });
+}
+
+function onOutbid(view, frame) {
+  if (frame.seq < view.seq) return view;
+  const status = frame.why === "bid" || view.you?.status === "WINNING" ? "OUTBID" : passedStatus(view);
+  const told = standing(view, status, { passedBy: frame.why });
+  const { price, askingBid, paddle, channel } = frame;
+  return ahead(told, frame, { price, askingBid, paddle, channel });
+}
+
+function passedStatus(view) {
+  const status = view.you?.status ?? "NOT_BID";
+  return status === "NOT_BID" ? "ACTIVE" : status;
+}
+
+function onSettledForYou(view, frame) {
+  return standing(view, frame.type === "won" ? "WON" : "LOST");
+}
+
+function onResult(view, frame, heardAt) {
+  const { pending } = view;
+  if (!pending || frame.cmdId !== pending.cmdId) return view; // answered before, or not this page's bid
+  if (frame.outcome === "waiting") return { ...view, pending: { ...pending, waiting: true, bidId: frame.bidId } };
+  const known = frame.seq >= view.seq ? standingFrom(view, frame, pending) : view;
+  const notice = { kind: frame.outcome === "accepted" ? "accepted" : "refused", bid: pending, ...answer(frame) };
+  return noteMove(view, { ...known, pending: null, notice }, heardAt);
+}
+
+/** What an answer says of now; one given again after a reconnect may be older than the view. */
+function standingFrom(view, frame, bid) {
+  const accepted = frame.outcome === "accepted";
+  const own = accepted ? { lastBidAmount: bid.amount, bidCount: (view.you?.bidCount ?? 0) + 1 } : {};
+  const max = accepted && bid.kind === "max" ? { max: bid.amount } : {};
+  const told = standing(view, frame.status, { ...own, ...max });
+  const lead = frame.status === "WINNING" && accepted ? { paddle: told.you.paddle ?? view.auction.paddle, channel: "online" } : {};
+  return ahead(told, frame, { price: frame.price, askingBid: frame.askingBid, ...lead });
+}
+
+function answer({ seq, status, code = null, message = null, wouldPass = null }) {
+  return { seq, status, code, message, wouldPass };
+}
+
+/** The auctioneer's answer to a bid that waited for a hand. */
+function onDecided(view, frame) {
+  const { pending } = view;
+  if (!pending || frame.cmdId !== pending.cmdId) return view;
+  const kind = frame.outcome === "accepted" ? "accepted" : "refused";
+  return { ...view, pending: null, notice: { kind, bid: pending, ...answer(frame), status: null } };
+}
+
+/** An `error` says that nothing entered the log. With this bid's id the bid is off; without one
+ *  it is about some other message, and the bid still waits. */
+function onError(view, frame, heardAt) {
+  const wait = Number.isFinite(frame.retryAfterMs) ? frame.retryAfterMs : 0;
+  const blocked = { ...view, blockedUntil: Math.max(view.blockedUntil, heardAt + wait) };
+  if (!frame.cmdId || frame.cmdId !== view.pending?.cmdId) return wait > 0 ? blocked : view;
+  const notice = { kind: "error", bid: view.pending, seq: view.seq, code: frame.code, message: frame.message ?? null, retryAfterMs: wait };
+  return { ...blocked, pending: null, notice };
+}

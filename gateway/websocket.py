@@ -1,0 +1,289 @@
+"""Joins ``core/session.py`` to a real socket.
+
+uvicorn takes a WebSocket protocol class of one's own.  ``LiveSocket`` is its sans-I/O class
+with three changes: once the endpoint has accepted, text goes straight to the session without
+a queue and a task per message; encoded frames go straight to the transport; and a reader who
+falls behind is closed with 4008 instead of being waited for.  Starlette keeps the route, the
+handshake and the origin check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio.transports import BaseTransport
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.protocol import State as ConnectionState
+
+from engine.core.messages import PlaceBid
+from gateway.core import frames
+from gateway.core.session import (
+    HELLO_WITHIN_S,
+    POLICY,
+    Action,
+    Follow,
+    Send,
+    Session,
+    SignedIn,
+    Submit,
+    Unfollow,
+)
+from gateway.core.view import LotView
+from gateway.feed import BidAnswer
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+SUBPROTOCOL = "fairwarning.v1"
+QUEUE_LIMIT = 256 * 1024  # bytes that a reader may be behind
+CLOSE_PATIENCE_S = 5.0  # for the peer's close frame, and for a slow peer to read ours
+BINARY = 1003
+NOT_TEXT = 1007
+RESTARTING = 1012
+SLOW = 4008
+
+
+class LiveSocket(WebSocketsSansIOProtocol):
+    """One connection: reads for a session, writes for the hub."""
+
+    session: Session | None = None
+    gateway: Gateway
+
+    # ── Reading ──────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(transport)
+        self.early: list[bytes] = []  # text that came before the endpoint had attached
+        self.fragments: list[bytes] = []
+        self.told: dict[str, int] = {}  # auction → place of the last personal event sent
+        self.follows: dict[str, asyncio.Task[None] | None] = {}  # a task while it catches up
+        self.paced = 0  # how many resumes are being sent at the reader's own pace
+        self.transport.set_write_buffer_limits(high=QUEUE_LIMIT)
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            extensions: dict[str, Any] = self.scope["extensions"]
+            extensions["live_socket"] = self
+
+    def handle_text(self, event: Frame) -> None:
+        self.fragments = [bytes(event.data)]
+        if event.fin:
+            self._take()
+
+    def handle_cont(self, event: Frame) -> None:
+        self.fragments.append(bytes(event.data))
+        if event.fin:
+            self._take()
+
+    def handle_bytes(self, event: Frame) -> None:
+        self.end(BINARY, "text frames only")
+
+    def _take(self) -> None:
+        data = b"".join(self.fragments)
+        self.fragments = []
+        if self.session is None:
+            self.early.append(data)
+        elif not self.close_sent:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        assert self.session is not None
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.end(NOT_TEXT, "not UTF-8")
+            return
+        self._carry_out(self.session.receive(text, self.loop.time()))
+
+    def attach(self, gateway: Gateway, session: Session) -> None:
+        """The handshake is done: from now on the session reads."""
+        self.gateway = gateway
+        self.session = session
+        self.loop.call_later(HELLO_WITHIN_S, self._hello_is_due)
+        early, self.early = self.early, []
+        for data in early:
+            self._read(data)
+
+    def _hello_is_due(self) -> None:
+        assert self.session is not None
+        self._carry_out(self.session.hello_is_late())
+
+    # ── Carrying out what the session says ───────────────────────────────────────────────
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            if self.close_sent or self.disconnected:
+                return
+            if isinstance(action, Send):
+                self.write(frames.encode(action.frame))
+            elif isinstance(action, Submit):
+                self.gateway.feed.submit(action.command, self)
+            elif isinstance(action, Follow):
+                self._follow(action)
+            elif isinstance(action, Unfollow):
+                self._unfollow(action.auction_id)
+            elif isinstance(action, SignedIn):
+                self._sign_in(action.consumer_id)
+            else:
+                self.end(action.code, action.reason)
+
+    def _sign_in(self, consumer_id: str) -> None:
+        most = self.gateway.settings.connections_per_account
+        connections = self.gateway.hub.sign_in(consumer_id, self)
+        if most and connections > most:
+            message = f"At most {most} connections an account."
+            self.write(frames.encode(frames.error("rate_limited", message, retryAfterMs=1000)))
+            self.end(POLICY, "too many connections")
+
+    def answered(self, lot: LotView, event: BidAnswer) -> None:
+        """The session's bid is decided and durable."""
+        if not self.disconnected:
+            self.write(frames.encode(frames.result(lot, event)))
+
+    def not_taken(self, command: PlaceBid) -> None:
+        """The log does not take bids now: the cmdId is unused."""
+        if not self.disconnected:
+            named = {"cmdId": command.cmd_id, "auctionId": command.auction_id}
+            message = "Bidding is unavailable. Your bid has not been placed: send it again."
+            self.write(frames.encode(frames.error("overloaded", message, **named)))
+
+    # ── Following ────────────────────────────────────────────────────────────────────────
+
+    def _follow(self, request: Follow) -> None:
+        self._unfollow(request.auction_id)
+        self.follows[request.auction_id] = None
+        self.gateway.hub.channel(request.auction_id).when_level(lambda: self._join(request))
+
+    def _join(self, request: Follow) -> None:
+        """Begin where every other subscriber is: nothing waits to be merged now."""
+        if self.disconnected or self.follows.get(request.auction_id, self) is not None:
+            return  # it has left, or asked again, in the meantime
+        gateway = self.gateway
+        lot = gateway.saleroom.lots[request.auction_id]
+        lineage = gateway.feed.lineages[lot.shard]
+        mine = self.session.consumer_id if self.session else None
+        if request.seq is None or request.lineage != lineage or request.seq > lot.now.seq:
+            self.write(frames.encode(frames.snapshot(lot, lineage, mine)))
+            gateway.hub.channel(lot.auction_id).readers[self] = None
+            return
+        missed = lot.now.seq - request.seq
+        self.write(frames.encode(frames.resumed(lot, lineage, missed, mine)))
+        start = lot.place_after(request.seq)
+        task = self.loop.create_task(self._catch_up(lot, start))
+        self.follows[lot.auction_id] = task
+
+    def _unfollow(self, auction_id: str) -> None:
+        task = self.follows.pop(auction_id, None)
+        if task is not None:
+            task.cancel()
+        self.gateway.hub.channel(auction_id).readers.pop(self, None)
+
+    async def _catch_up(self, lot: LotView, start: int) -> None:
+        """Send every event from the lot's *start*-th on, then read with all the others."""
+        channel = self.gateway.hub.channel(lot.auction_id)
+        self.paced += 1
+        try:
+            while True:
+                places = list(lot.places[start : start + frames.PAGE])
+                start += len(places)
+                for event in await self.gateway.feed.events_at(lot.shard, places):
+                    self._replay(lot, places.pop(0), event)
+                await self.writable.wait()  # at the reader's own pace
+                if start == len(lot.places):
+                    level = asyncio.Event()
+                    channel.when_level(level.set)
+                    if level.is_set():
+                        channel.readers[self] = None
+                        self.follows[lot.auction_id] = None
+                        return
+                    await level.wait()
+        finally:
+            self.paced -= 1
+
+    def _replay(self, lot: LotView, place: int, event: Any) -> None:
+        mine = self.session.consumer_id if self.session else None
+        if place > self.told.get(lot.auction_id, 0):
+            for consumer_id, personal in frames.personal(lot, event):
+                if consumer_id == mine:
+                    self.write(frames.encode(personal))
+        public = frames.public(event)
+        if public is not None:
+            self.write(frames.encode(public))
+
+    # ── Writing ──────────────────────────────────────────────────────────────────────────
+
+    def write(self, frame: bytes) -> None:
+        """Send an encoded frame.  The transport writes once a loop turn, however many."""
+        if not self.close_sent:
+            self.transport.write(frame)
+
+    def write_personal(self, lot: LotView, place: int, frame: bytes) -> None:
+        """Send what is this bidder's alone, unless a running catch-up will come to it."""
+        if self.follows.get(lot.auction_id) is None:
+            self.told[lot.auction_id] = place
+            self.write(frame)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.session is not None and not self.paced:
+            self.end(SLOW, "slow: resume from your last seq")
+
+    def end(self, code: int, reason: str) -> None:
+        """Close from our side; whoever does not answer the close frame is cut off."""
+        if self.close_sent or self.disconnected:
+            return
+        if self.conn.state is ConnectionState.OPEN:
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self._leave()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take this connection out of everything that would write to it."""
+        if self.session is None:
+            return
+        self.session.closed = True
+        for auction_id in list(self.follows):
+            self._unfollow(auction_id)
+        if self.session.consumer_id is not None:
+            self.gateway.hub.sign_out(self.session.consumer_id, self)
+        self.gateway.sockets.pop(self, None)
+
+
+async def endpoint(websocket: WebSocket) -> None:
+    """``GET /ws``: who may connect at all; then the socket is the session's."""
+    gateway: Gateway = websocket.app.state.gateway
+    origin = websocket.headers.get("origin")
+    if origin is not None and not gateway.allows_origin(origin, websocket.headers.get("host")):
+        await _deny(websocket, 403, "Origin not allowed")
+        return
+    address = websocket.client.host if websocket.client else ""
+    if gateway.draining or not gateway.enter(address):
+        await _deny(websocket, 503, "Too many connections")
+        return
+    try:
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        socket: LiveSocket = websocket.scope["extensions"]["live_socket"]
+        gateway.sockets[socket] = None
+        socket.attach(gateway, gateway.new_session())
+        await websocket.receive()  # only its end comes this way
+    finally:
+        gateway.leave(address)
+
+
+async def _deny(websocket: WebSocket, status: int, text: str) -> None:
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    await websocket.send_denial_response(JSONResponse({"error": text}, status, headers))
