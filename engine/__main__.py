@@ -28,7 +28,7 @@ from engine.settings import (
     refuse_to_start,
     unusable_data_dir,
 )
-from engine.streams import StreamError, open_when_ready
+from engine.streams import StreamError, WrongShards, open_when_ready
 
 GATEWAYS_DRAIN_S = 20.0  # they take at most 10 s; twice that is a hang
 
@@ -66,6 +66,8 @@ async def _run(settings: LogSettings) -> int:
         stopping = asyncio.create_task(_stop_after_gateways(engine, settings))
         await engine.run()
         stopping.cancel()
+    except WrongShards as complaint:
+        return refuse_to_start(complaint)
     except (StreamError, UnreadableRecord) as error:
         log.error("the engine ended", reason=str(error))
         return 1

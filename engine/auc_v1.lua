@@ -52,15 +52,14 @@ local function commit(keys, args)
   if m[2] == cur1 and m[3] == seq1 and m[4] == head1 then return 'ALREADY' end
   if m[2] ~= cur0 or m[3] ~= seq0 or m[4] ~= head0 then return redis.error_reply('DIVERGED') end
   if n > EVENTS_LIMIT or not later(cur1, cur0) then return redis.error_reply('BAD') end
+  local commits = tonumber(m[5] or 0) + 1
+  local trim = commits % TRIM_EVERY == 0 or redis.call('XLEN', keys[2]) > tonumber(args[7]) / 2
   -- nothing above wrote; nothing below can fail
   for i = 1, n do
     redis.call('XADD', keys[3], string.format('%.0f-0', tonumber(seq0) + i), 'e', epoch, 'd', args[7 + i])
   end
-  local commits = tonumber(m[5] or 0) + 1
   redis.call('HSET', keys[1], 'cursor', cur1, 'seq', seq1, 'head', head1, 'commits', commits)
-  if commits % TRIM_EVERY == 0 or redis.call('XLEN', keys[2]) > tonumber(args[7]) / 2 then
-    redis.call('XTRIM', keys[2], 'MINID', '=', cur1)
-  end
+  if trim then redis.call('XTRIM', keys[2], 'MINID', '=', cur1) end
   return 'OK'
 end
 
@@ -109,4 +108,4 @@ redis.register_function('auc_v1_append', append)
 redis.register_function{function_name='auc_v1_commit', callback=commit, flags={'allow-oom'}}
 redis.register_function{function_name='auc_v1_acquire', callback=acquire, flags={'allow-oom'}}
 redis.register_function{function_name='auc_v1_renew', callback=renew, flags={'allow-oom'}}
-redis.register_function('auc_v1_revoke', revoke)
+redis.register_function{function_name='auc_v1_revoke', callback=revoke, flags={'allow-oom'}}

@@ -94,3 +94,5 @@ def _adopt_library_loggers() -> None:
         logger.propagate = True
     # One line a request is the access log of whatever stands in front, and slows us down.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    # Which dialect and transaction mode a migration runs in is no news to whoever runs a sale.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

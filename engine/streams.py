@@ -47,6 +47,10 @@ class UnsupportedServer(StreamError):
     """The server is too old to hold the log."""
 
 
+class WrongShards(StreamError):
+    """The log was made for another number of shards."""
+
+
 class Fenced(StreamError):
     """Another leader has taken the shard over."""
 
@@ -193,14 +197,13 @@ class Log:
     ) -> Leadership | None:
         """Lead a shard; None while another node does.
 
-        *lineage* and *shards* are recorded at a shard's first start.  Raises ``StreamError``
-        when the log was made for another number of shards.
+        *lineage* and *shards* are recorded at a shard's first start.  Raises ``WrongShards``.
         """
         cmd, _, meta, lease = keys_of(shard)
         args = (node, ttl_ms, lineage, shards, GENESIS, DEAD_AFTER_MS, resume)
         reply = await self._call("FCALL", "auc_v1_acquire", 3, meta, lease, cmd, *args)
         if reply[0] == b"SHARDS":
-            raise StreamError(
+            raise WrongShards(
                 f"SHARDS={shards}: this log was made with SHARDS={reply[1].decode()}, "
                 "which stays fixed"
             )

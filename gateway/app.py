@@ -212,6 +212,11 @@ async def lot_page(request: Request) -> Response:
     )
 
 
+async def sign_in(_request: Request) -> Response:
+    """There is no form yet."""
+    return pages.not_found_page("Open the sign-in link that the house has given you.")
+
+
 async def sign_in_by_link(request: Request) -> Response:
     """A demonstration bidder's link: sets the session that the pages use."""
     gateway: Gateway = request.app.state.gateway
@@ -342,6 +347,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/metrics", metrics),
             Route("/", catalogue),
             Route("/lot/{auction_id}", lot_page),
+            Route("/sign-in", sign_in),
             Route("/sign-in/{code}", sign_in_by_link),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
