@@ -22,6 +22,7 @@ from engine.clock import LogClock, Timers
 from engine.core import sale
 from engine.core.codec import (
     GENESIS,
+    UnreadableRecord,
     chain,
     decode_commands,
     decode_event,
@@ -31,6 +32,7 @@ from engine.core.codec import (
 from engine.core.lot import NEVER
 from engine.core.messages import (
     Command,
+    CommandRefused,
     Event,
     KeepTime,
     LotAdded,
@@ -189,13 +191,10 @@ class Engine:
         payloads: list[bytes] = []
         for entry_id, payload in entries:
             at = int(entry_id[: entry_id.index("-")])
-            for command in decode_commands(payload):
-                events = sale.execute(led.state, command, at)
-                for event in events:
-                    encoded = encode_event(event)
-                    led.head = chain(led.head, encoded)
-                    payloads.append(encoded)
-                _follow_due_times(led, command, events)
+            for event in _decide_entry(led, entry_id, at, payload):
+                encoded = encode_event(event)
+                led.head = chain(led.head, encoded)
+                payloads.append(encoded)
             led.cursor = entry_id
             led.seq = start[1] + len(payloads)
             if len(payloads) > EVENTS_PER_COMMIT:
@@ -249,6 +248,25 @@ class Engine:
     async def _read_clock(self) -> None:
         self.clock.read(await self.store.now())
         self._clock_read_at = self.clock.monotonic()
+
+
+def _decide_entry(led: Led, entry_id: str, at: int, payload: bytes) -> list[Event]:
+    """Decide the commands of one entry.
+
+    One that cannot be read is refused like any other wish that makes no sense: it is in the
+    log for good, and must not stop every start of the house from now on.
+    """
+    try:
+        commands = decode_commands(payload)
+    except UnreadableRecord as error:
+        log.error("an entry cannot be read", shard=led.shard, entry=entry_id, reason=str(error))
+        return [CommandRefused(at, entry_id, "", "unreadable")]
+    decided: list[Event] = []
+    for command in commands:
+        events = sale.execute(led.state, command, at)
+        _follow_due_times(led, command, events)
+        decided += events
+    return decided
 
 
 def _commit(led: Led, start: tuple[str, int, str], events: list[bytes]) -> Commit:

@@ -25,7 +25,7 @@ from typing import Any, Literal, Protocol
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, ResponseError
 
 from engine.core.codec import GENESIS
 
@@ -45,6 +45,10 @@ class StreamError(Exception):
 
 class UnsupportedServer(StreamError):
     """The server is too old to hold the log."""
+
+
+class NotAdmitted(StreamError):
+    """The server does not take the account or the password."""
 
 
 class WrongShards(StreamError):
@@ -145,7 +149,7 @@ class Log:
         )
         log = cls(redis)
         try:
-            await _check_version(redis)
+            await _check_server(redis)
         except BaseException:
             await redis.aclose()
             raise
@@ -323,7 +327,7 @@ async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log
     while True:
         try:
             return await Log.open(url)
-        except UnsupportedServer:
+        except (UnsupportedServer, NotAdmitted):
             raise
         except StreamError:
             if monotonic() >= deadline:
@@ -331,10 +335,16 @@ async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log
             await sleep(0.05)
 
 
-async def _check_version(redis: Redis) -> None:
+async def _check_server(redis: Redis) -> None:
     try:
         info = await redis.info("server")
+        await redis.ping()  # INFO is answered also while the log is being loaded, this is not
     except (RedisError, OSError, TimeoutError) as error:
+        # redis-py wraps what goes wrong while it connects.
+        if isinstance(error, AuthenticationError) or isinstance(
+            error.__cause__, AuthenticationError
+        ):
+            raise NotAdmitted(f"REDIS_URL: wrong user name or password: {error}") from error
         raise StreamError(f"the log's server cannot be reached: {error}") from error
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
@@ -346,7 +356,7 @@ async def _check_version(redis: Redis) -> None:
 def _appended(reply: Any) -> str | Refused:
     if isinstance(reply, ResponseError):
         text = str(reply)
-        if text.startswith("OVERLOADED") or "OOM" in text:
+        if text.startswith("OVERLOADED") or isinstance(reply, OutOfMemoryError):
             return "OVERLOADED"
         if text.startswith("UNLED") or "Function not found" in text:
             return "UNLED"

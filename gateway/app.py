@@ -44,6 +44,7 @@ from gateway.websocket import RESTARTING, LiveSocket, endpoint
 
 DRAIN_S = 10.0  # closing all sockets at once would bring all of them back at once
 DRAIN_PER_SOCKET_S = 0.005
+ANSWERS_WITHIN_S = 1.0  # what is decided by then is answered; the rest is sent again
 EVICT_EVERY_S = 30.0
 SESSION_COOKIE = "fairwarning_session"
 SESSION_LIVES_S = 30 * 24 * 3600
@@ -129,11 +130,13 @@ class Gateway:
         return origin in self.settings.allowed_origins or urlsplit(origin).netloc == host
 
     def enter(self, address: str) -> bool:
-        """Count a connection of an address; False where it has too many."""
+        """Count a connection of an address; at too many False, and it is not counted."""
         count = self._addresses.get(address, 0)
-        self._addresses[address] = count + 1
         most = self.settings.connections_per_address
-        return not most or count < most
+        if most and count >= most:
+            return False
+        self._addresses[address] = count + 1
+        return True
 
     def leave(self, address: str) -> None:
         """The connection has ended."""
@@ -150,6 +153,7 @@ class Gateway:
     async def drain(self) -> None:
         """Send every reader away, spread over a while; what is decided is still answered."""
         self.draining = True
+        await self.feed.until_answered(ANSWERS_WITHIN_S)
         sockets = list(self.sockets)
         pause = min(DRAIN_S / (len(sockets) + 1), DRAIN_PER_SOCKET_S)
         for place, socket in enumerate(sockets):

@@ -27,8 +27,8 @@ class Reader(Protocol):
     def write(self, frame: bytes) -> None:
         """Send an encoded frame, without waiting."""
 
-    def write_personal(self, lot: LotView, place: int, frame: bytes) -> None:
-        """Send what is this bidder's alone, about the event at *place* of the lot's log."""
+    def write_personal(self, lot: LotView, frame: bytes) -> None:
+        """Send what is this bidder's alone, about an event of this lot."""
 
 
 class Channel:
@@ -124,7 +124,7 @@ class Hub:
         if not own:
             self._own.pop(consumer_id, None)
 
-    def deliver(self, lot: LotView, place: int, event: Event) -> None:
+    def deliver(self, lot: LotView, event: Event) -> None:
         """Tell those concerned, then everybody.  *lot* has the event folded in."""
         if self._own:
             for consumer_id, personal in frames.personal(lot, event):
@@ -132,11 +132,11 @@ class Hub:
                 if own:
                     encoded = frames.encode(personal)
                     for reader in list(own):
-                        reader.write_personal(lot, place, encoded)
+                        reader.write_personal(lot, encoded)
         channel = self._channels.get(lot.auction_id)
         if channel is None:
             return
-        public = frames.public(event)
+        public = frames.public(lot, event)
         if public is None:
             return
         if public["type"] == "price":

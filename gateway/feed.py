@@ -12,6 +12,7 @@ with the same id, and the engine answers it once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -113,7 +114,7 @@ class Feed:
         if isinstance(event, BidAnswer):
             self._answer(self.saleroom.lots[event.auction_id], event)
         if isinstance(event, BidAccepted | LotEvent):
-            self.hub.deliver(self.saleroom.lots[event.auction_id], place, event)
+            self.hub.deliver(self.saleroom.lots[event.auction_id], event)
 
     def _answer(self, lot: LotView, event: BidAnswer) -> None:
         answer = event.answer
@@ -139,6 +140,13 @@ class Feed:
             waiting.remove(waiter)
         if not waiting:
             self._waiters.pop(_key(command), None)
+
+    async def until_answered(self, patience_s: float) -> None:
+        """Wait until every submitted command has its answer, or the patience is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self._waiters:
+                    await asyncio.sleep(0.01)  # answers come one by one, new bids between them
 
     async def deliver_mail(self) -> None:
         """Append what was submitted, for ever.  Raises ``StreamError``."""

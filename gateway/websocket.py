@@ -59,8 +59,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self.early: list[bytes] = []  # text that came before the endpoint had attached
         self.fragments: list[bytes] = []
-        self.told: dict[str, int] = {}  # auction → place of the last personal event sent
         self.follows: dict[str, asyncio.Task[None] | None] = {}  # a task while it catches up
+        self.replaying: set[str] = set()  # auctions whose personal events a resume will bring
         self.paced = 0  # how many resumes are being sent at the reader's own pace
         self.transport.set_write_buffer_limits(high=QUEUE_LIMIT)
 
@@ -155,22 +155,32 @@ class LiveSocket(WebSocketsSansIOProtocol):
     # ── Following ────────────────────────────────────────────────────────────────────────
 
     def _follow(self, request: Follow) -> None:
-        self._unfollow(request.auction_id)
-        self.follows[request.auction_id] = None
-        self.gateway.hub.channel(request.auction_id).when_level(lambda: self._join(request))
+        auction_id = request.auction_id
+        self._unfollow(auction_id)
+        self.follows[auction_id] = None
+        lot = self.gateway.saleroom.lots[auction_id]
+        same_history = request.lineage == self.gateway.feed.lineages[lot.shard]
+        resumes = same_history and request.seq is not None and request.seq <= lot.now.seq
+        if resumes:
+            # What is told of this lot from now on comes after ``resumed``, in its place.
+            self.replaying.add(auction_id)
+        self.gateway.hub.channel(auction_id).when_level(lambda: self._join(request, resumes))
 
-    def _join(self, request: Follow) -> None:
+    def _join(self, request: Follow, resumes: bool) -> None:
         """Begin where every other subscriber is: nothing waits to be merged now."""
-        if self.disconnected or self.follows.get(request.auction_id, self) is not None:
-            return  # it has left, or asked again, in the meantime
+        if self.disconnected or request.auction_id not in self.follows:
+            return  # it has left in the meantime
+        self._unfollow(request.auction_id)  # where it asked twice, each is answered
+        self.follows[request.auction_id] = None
         gateway = self.gateway
         lot = gateway.saleroom.lots[request.auction_id]
         lineage = gateway.feed.lineages[lot.shard]
         mine = self.session.consumer_id if self.session else None
-        if request.seq is None or request.lineage != lineage or request.seq > lot.now.seq:
+        if not resumes or request.seq is None:
             self.write(frames.encode(frames.snapshot(lot, lineage, mine)))
             gateway.hub.channel(lot.auction_id).readers[self] = None
             return
+        self.replaying.add(lot.auction_id)
         missed = lot.now.seq - request.seq
         self.write(frames.encode(frames.resumed(lot, lineage, missed, mine)))
         start = lot.place_after(request.seq)
@@ -181,6 +191,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         task = self.follows.pop(auction_id, None)
         if task is not None:
             task.cancel()
+        self.replaying.discard(auction_id)
         self.gateway.hub.channel(auction_id).readers.pop(self, None)
 
     async def _catch_up(self, lot: LotView, start: int) -> None:
@@ -192,7 +203,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
                 places = list(lot.places[start : start + frames.PAGE])
                 start += len(places)
                 for event in await self.gateway.feed.events_at(lot.shard, places):
-                    self._replay(lot, places.pop(0), event)
+                    self._replay(lot, event)
                 await self.writable.wait()  # at the reader's own pace
                 if start == len(lot.places):
                     level = asyncio.Event()
@@ -200,18 +211,18 @@ class LiveSocket(WebSocketsSansIOProtocol):
                     if level.is_set():
                         channel.readers[self] = None
                         self.follows[lot.auction_id] = None
+                        self.replaying.discard(lot.auction_id)
                         return
                     await level.wait()
         finally:
             self.paced -= 1
 
-    def _replay(self, lot: LotView, place: int, event: Any) -> None:
+    def _replay(self, lot: LotView, event: Any) -> None:
         mine = self.session.consumer_id if self.session else None
-        if place > self.told.get(lot.auction_id, 0):
-            for consumer_id, personal in frames.personal(lot, event):
-                if consumer_id == mine:
-                    self.write(frames.encode(personal))
-        public = frames.public(event)
+        for consumer_id, personal in frames.personal(lot, event):
+            if consumer_id == mine:
+                self.write(frames.encode(personal))
+        public = frames.public(lot, event)
         if public is not None:
             self.write(frames.encode(public))
 
@@ -222,10 +233,9 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if not self.close_sent:
             self.transport.write(frame)
 
-    def write_personal(self, lot: LotView, place: int, frame: bytes) -> None:
-        """Send what is this bidder's alone, unless a running catch-up will come to it."""
-        if self.follows.get(lot.auction_id) is None:
-            self.told[lot.auction_id] = place
+    def write_personal(self, lot: LotView, frame: bytes) -> None:
+        """Send what is this bidder's alone, unless a resume will come to it."""
+        if lot.auction_id not in self.replaying:
             self.write(frame)
 
     def pause_writing(self) -> None:

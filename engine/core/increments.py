@@ -43,6 +43,29 @@ def table(rows: Sequence[tuple[int, int]]) -> Table:
     return Table(tuple(start for start, _ in rows), tuple(step for _, step in rows))
 
 
+def can_be_climbed(increments: Table | Ladder) -> bool:
+    """Do these increments lead from every price to a higher one?
+
+    ``table`` and ``read_published`` make no others, but a command may carry any.
+    """
+    froms = increments.froms
+    if not froms or froms[0] < 0 or any(later <= earlier for earlier, later in pairwise(froms)):
+        return False
+    steps = increments.steps if isinstance(increments, Table) else increments.cycles
+    if len(steps) != len(froms) or any(step <= 0 for step in steps):
+        return False
+    if isinstance(increments, Table):
+        return True
+    offsets = increments.offsets
+    return len(offsets) == len(froms) and all(map(_is_pattern, steps, offsets))
+
+
+def _is_pattern(cycle: int, offsets: tuple[int, ...]) -> bool:
+    """Offsets that begin at the band's start, ascend, and stay within the cycle."""
+    ascending = all(earlier < later for earlier, later in pairwise(offsets))
+    return offsets[:1] == (0,) and ascending and offsets[-1] < cycle
+
+
 def step_at(increments: Table | Ladder, price: int) -> int:
     """The increment in force at *price*: what the next bid must add at least."""
     if type(increments) is Table:
@@ -145,14 +168,14 @@ def _offsets(pattern: str | None) -> list[int] | None:
 
 
 def _ladder(bands: Sequence[tuple[int, int, tuple[int, ...]]]) -> Ladder:
-    if not bands:
-        raise BadIncrements("a ladder needs at least one band")
-    if any(later[0] <= earlier[0] for earlier, later in pairwise(bands)):
-        raise BadIncrements("the bands of a ladder must ascend")
-    if any(start < 0 or cycle <= 0 for start, cycle, _ in bands):
-        raise BadIncrements("a band starts at 0 or more and its step is positive")
-    froms, cycles, offsets = zip(*bands, strict=True)
-    return Ladder(froms, cycles, offsets)
+    ladder = Ladder(
+        tuple(start for start, _, _ in bands),
+        tuple(cycle for _, cycle, _ in bands),
+        tuple(offsets for _, _, offsets in bands),
+    )
+    if not can_be_climbed(ladder):
+        raise BadIncrements("the bands of a ladder must ascend, with rising rungs in each")
+    return ladder
 
 
 def _minor(amount: Decimal | int | str, exponent: int) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from engine.core.absentee import Book, Limit, enter, price_of
-from engine.core.increments import rung_from, step_at
+from engine.core.increments import can_be_climbed, rung_from, step_at
 from engine.core.messages import (
     MAX_AMOUNT,
     Answer,
@@ -132,6 +132,19 @@ def announce(auction_id: str, sale_id: str, terms: Terms) -> Lot:
     return lot
 
 
+def can_be_sold_by(terms: Terms) -> bool:
+    """Are these terms that a lot can be sold by?"""
+    amounts = [terms.opening] if terms.reserve is None else [terms.opening, terms.reserve]
+    spans = [terms.extension_window_ms, terms.extension_ms, terms.max_extensions or 0]
+    opens_at, closes_at = terms.opens_at, terms.closes_at
+    return (
+        all(0 < amount <= MAX_AMOUNT for amount in amounts)
+        and all(span >= 0 for span in spans)
+        and (opens_at is None or closes_at is None or opens_at < closes_at)
+        and can_be_climbed(terms.increments)
+    )
+
+
 # ── What a lot would take ────────────────────────────────────────────────────────────────
 
 
@@ -206,12 +219,12 @@ def decide_bid(
     """
     bidder = lot.bidders.get(bid.consumer_id)
     if bidder is not None and (known := bidder.answers.get(bid.cmd_id)) is not None:
-        return _repeat(lot, bid, bidder, known, at)
+        return _repeat(lot, bid, bidder, known, at, admission)
 
     leads = lot.leader == bid.consumer_id
     code = _refusal(lot, bid, admission, leads)
     if code is not None:
-        answer = _refused(lot, bid, bidder, at, code)
+        answer = _refused(lot, bid, bidder, at, code, admission)
         return BidRefused(bid.auction_id, bid.consumer_id, bid.cmd_id, answer)
 
     # From here on the bid stands.
@@ -237,7 +250,14 @@ def _refusal(lot: Lot, bid: PlaceBid, admission: Refusal | None, leads: bool) ->
     return None
 
 
-def _refused(lot: Lot, bid: PlaceBid, bidder: Bidder | None, at: int, code: Refusal) -> Answer:
+def _refused(
+    lot: Lot,
+    bid: PlaceBid,
+    bidder: Bidder | None,
+    at: int,
+    code: Refusal,
+    admission: Refusal | None,
+) -> Answer:
     """A refusal, with the number that would pass where this bidder may bid at all."""
     leads = lot.leader == bid.consumer_id
     return Answer(
@@ -248,14 +268,11 @@ def _refused(lot: Lot, bid: PlaceBid, bidder: Bidder | None, at: int, code: Refu
         _standing(bidder, leads),
         lot.price,
         asking_bid(lot),
-        _would_pass(lot, leads) if code not in _NOT_ADMITTED else None,
+        _would_pass(lot, leads) if admission is None else None,
         code,
         bid.seen is not None and bid.seen < lot.seq,
         bidder.bid_count if bidder is not None else 0,
     )
-
-
-_NOT_ADMITTED: tuple[Refusal, ...] = ("not_registered", "pending_approval", "suspended")
 
 
 def _compete(lot: Lot, bid: PlaceBid) -> tuple[int, Why]:
@@ -349,10 +366,13 @@ def _accepted(
     )
 
 
-def _repeat(lot: Lot, bid: PlaceBid, bidder: Bidder, known: Answer, at: int) -> AnswerRepeated:
+def _repeat(
+    lot: Lot, bid: PlaceBid, bidder: Bidder, known: Answer, at: int, admission: Refusal | None
+) -> AnswerRepeated:
     """The first answer again; or, for other content under the same id, an objection to it."""
     same = known.amount == bid.amount and known.kind == bid.kind
-    answer = known if same else _refused(lot, bid, bidder, at, "idempotency_mismatch")
+    mismatch: Refusal = "idempotency_mismatch"
+    answer = known if same else _refused(lot, bid, bidder, at, mismatch, admission)
     return AnswerRepeated(bid.auction_id, bid.consumer_id, bid.cmd_id, answer)
 
 
@@ -487,6 +507,8 @@ def evolve_accepted(lot: Lot, event: BidAccepted) -> None:
     assert lot.state is State.OPEN, f"a bid was accepted while {lot.state}"
     after = event.after
     assert after.seq == lot.seq + (event.why is not None)
+    # The price never falls, and it is the price event that says so (bidding-rules 2.1, line 10).
+    assert event.why is None or lot.price is None or (after.price or 0) > lot.price
     bidder = lot.bidders.get(event.consumer_id)
     if bidder is None:
         bidder = lot.bidders[event.consumer_id] = Bidder()

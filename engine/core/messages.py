@@ -56,7 +56,7 @@ Refusal = Literal[
     "off_ladder",
     "idempotency_mismatch",
 ]
-Objection = Literal["exists", "not_found", "invalid_transition"]
+Objection = Literal["exists", "not_found", "invalid_transition", "invalid", "unreadable"]
 
 
 class Record(Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -368,13 +368,18 @@ Event = (
 )
 
 
+def sale_part(identity: str) -> str:
+    """What the ids of a sale and of its lots share: ``k3f9`` of ``auction_k3f9_7x2q``."""
+    return identity.split("_", 2)[1] if "_" in identity else ""
+
+
 def shard_of(identity: str, shards: int) -> int:
     """The shard of a sale or an auction, from its id alone.
 
     An auction's id carries its sale's: ``seq_k3f9`` and ``auction_k3f9_7x2q`` share
     ``k3f9``, so one sale is decided in one order, with one set of paddles.
     """
-    return crc32(identity.split("_", 2)[1].encode()) % shards if "_" in identity else 0
+    return crc32(sale_part(identity).encode()) % shards
 
 
 def shard_of_command(command: Command, shards: int) -> int:

@@ -36,9 +36,11 @@ from engine.core.messages import (
     ResumeTrading,
     SaleCreated,
     TradingResumed,
+    sale_part,
 )
 
 EVENTS_PER_COMMAND = 5
+MOST_DECIMALS = 4  # of any currency in ISO 4217
 FIRST_PADDLE = 101  # the first number given out where the house names none
 
 
@@ -149,6 +151,8 @@ def _move(shard: Shard, move: lots.Move, at: int) -> list[Event]:
 def _create(shard: Shard, command: CreateSale, at: int) -> Event:
     if command.sale_id in shard.sales:
         return CommandRefused(at, command.sale_id, "CreateSale", "exists")
+    if not 0 <= command.exponent <= MOST_DECIMALS or not sale_part(command.sale_id):
+        return CommandRefused(at, command.sale_id, "CreateSale", "invalid")
     return SaleCreated(at, command)
 
 
@@ -158,6 +162,10 @@ def _add(shard: Shard, command: AddLot, at: int) -> Event:
         objection = "not_found"
     elif command.auction_id in shard.lots:
         objection = "exists"
+    elif not lots.can_be_sold_by(command.terms) or (
+        sale_part(command.auction_id) != sale_part(command.sale_id)
+    ):
+        objection = "invalid"
     if objection is not None:
         return CommandRefused(at, command.auction_id, "AddLot", objection)
     lot = lots.announce(command.auction_id, command.sale_id, command.terms)
@@ -176,6 +184,8 @@ def _register(shard: Shard, command: RegisterBidder, at: int) -> Event:
     sale = shard.sales.get(command.sale_id)
     if sale is None:
         return CommandRefused(at, command.sale_id, "RegisterBidder", "not_found")
+    if command.paddle is not None and command.paddle <= 0:
+        return CommandRefused(at, command.sale_id, "RegisterBidder", "invalid")
     known = sale.registrations.get(command.consumer_id)
     paddle = command.paddle or (known.paddle if known is not None else sale.next_paddle)
     holder = sale.paddles.get(paddle)

@@ -119,7 +119,7 @@ def auction(lot: LotView, now: int) -> Json:
         "id": lot.auction_id,
         "name": lot.catalogue.name,
         "sequenceId": sale.sale_id,
-        "openAt": instant(terms.opens_at if lot.opened_at is None else lot.opened_at),
+        "openAt": instant(lot.opens_at),
         "closeAt": instant(lot.now.closes_at),
         "settleAt": instant(settle_at),
         "timeZone": sale.time_zone,

@@ -98,7 +98,7 @@ def read(text: str) -> Request:
         # msgspec takes the last of two equal keys; nobody may send two amounts.
         json.loads(text, object_pairs_hook=_distinct)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Invalid(str(error), _named(text)) from error
+        raise Invalid(str(error), named(text)) from error
     return request
 
 
@@ -191,7 +191,8 @@ def snapshot(lot: LotView, lineage: str, consumer_id: str | None) -> Json:
             "opening": lot.terms.opening,
             **_after(now),
             "channel": "online",
-            "opensAt": lot.opened_at if lot.opened_at is not None else lot.terms.opens_at,
+            # As printed: no event carries it, so opening the lot must not change it.
+            "opensAt": lot.terms.opens_at,
             "extensions": now.extensions,
             "outcome": _outcome(lot),
         },
@@ -255,8 +256,11 @@ _TYPES = {
 }
 
 
-def public(event: Event) -> Json | None:
-    """What everybody is told of an event; None where it is nobody's business."""
+def public(lot: LotView, event: Event) -> Json | None:
+    """What everybody is told of an event; None where it is nobody's business.
+
+    *lot* is the view with the event folded in.
+    """
     if isinstance(event, BidAccepted):
         return None if event.why is None else _price(event, event.why)
     if type(event) not in LOT_EVENTS:
@@ -270,7 +274,9 @@ def public(event: Event) -> Json | None:
         "at": event.at,
         **_after(event.after),
     }
-    if isinstance(event, LotExtended):
+    if isinstance(event, LotOpened):
+        frame["opensAt"] = lot.opens_at
+    elif isinstance(event, LotExtended):
         frame["extensions"] = event.after.extensions
     elif isinstance(event, LotClosed):
         frame["outcome"] = event.outcome

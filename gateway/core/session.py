@@ -111,7 +111,7 @@ class Session:
         if self.closed:
             return []
         if self._messages is not None and (wait_ms := self._messages.take(now)):
-            return self._breach(wait_ms, now, {})
+            return self._breach(wait_ms, now, frames.named(text))
         try:
             request = frames.read(text)
         except frames.Invalid as error:

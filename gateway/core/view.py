@@ -93,6 +93,11 @@ class LotView:
     seqs: array[int] = field(default_factory=lambda: array("Q"))
 
     @property
+    def opens_at(self) -> int | None:
+        """When bidding opens as announced; where it was opened by command, when it was."""
+        return self.terms.opens_at if self.terms.opens_at is not None else self.opened_at
+
+    @property
     def ended(self) -> bool:
         """Nothing will ever change here again."""
         return self.now.state in (State.SETTLED, State.CANCELED)
