@@ -280,7 +280,10 @@ async def _seed(
     settings: GatewaySettings, log: Log, engine: Engine, stopping: asyncio.Event
 ) -> None:
     """Put the demonstration into the log, where any of its lots is missing."""
-    demo = keys.load_or_create(settings, await log.now()).demo
+    try:
+        demo = keys.load_or_create(settings, await log.now()).demo
+    except OSError as failure:
+        raise unusable_data_dir(settings.log.data_dir, failure) from failure
     if demo is None or not await asyncio.to_thread(
         archive.missing_auctions, engine, demo.auction_ids
     ):

@@ -20,6 +20,7 @@ from websockets.frames import Frame
 from websockets.protocol import State as ConnectionState
 
 from engine.core.messages import PlaceBid
+from engine.streams import StreamError
 from gateway.core import frames
 from gateway.core.session import (
     HELLO_WITHIN_S,
@@ -214,6 +215,9 @@ class LiveSocket(WebSocketsSansIOProtocol):
                         self.replaying.discard(lot.auction_id)
                         return
                     await level.wait()
+        except StreamError:
+            # The log cannot be asked: what was sent so far is whole, the rest is elsewhere.
+            self.end(RESTARTING, '{"retryAfterMs":1000}')
         finally:
             self.paced -= 1
 
@@ -255,6 +259,21 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self._leave()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._cut_off_later()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
+        """A transport that closes first delivers what was written: not to a peer who has
+        stopped reading, for whom that would take for ever."""
+        if self.close_timer is None and not self.disconnected:
+            self.close_timer = self.loop.call_later(CLOSE_PATIENCE_S, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

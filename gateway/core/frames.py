@@ -108,7 +108,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> Json:
     return fields
 
 
-def _named(text: str) -> Json:
+def named(text: str) -> Json:
     """The ids that the answer to a refused frame repeats, so that its sender finds it."""
     try:
         fields = msgspec.json.decode(text)

@@ -1,0 +1,1 @@
+"""What is promised, checked: each folder mirrors the part of the tree that it tests."""
