@@ -22,6 +22,7 @@ from engine.core.messages import (
     BidAccepted,
     BidderRegistered,
     BidRefused,
+    Catalogue,
     Command,
     CommandRefused,
     CreateSale,
@@ -151,7 +152,8 @@ def _move(shard: Shard, move: lots.Move, at: int) -> list[Event]:
 def _create(shard: Shard, command: CreateSale, at: int) -> Event:
     if command.sale_id in shard.sales:
         return CommandRefused(at, command.sale_id, "CreateSale", "exists")
-    if not 0 <= command.exponent <= MOST_DECIMALS or not sale_part(command.sale_id):
+    named = sale_part(command.sale_id) and "\0" not in command.name
+    if not named or not 0 <= command.exponent <= MOST_DECIMALS:
         return CommandRefused(at, command.sale_id, "CreateSale", "invalid")
     return SaleCreated(at, command)
 
@@ -162,8 +164,10 @@ def _add(shard: Shard, command: AddLot, at: int) -> Event:
         objection = "not_found"
     elif command.auction_id in shard.lots:
         objection = "exists"
-    elif not lots.can_be_sold_by(command.terms) or (
+    elif (
         sale_part(command.auction_id) != sale_part(command.sale_id)
+        or not lots.can_be_sold_by(command.terms)
+        or not _is_printable(command.catalogue)
     ):
         objection = "invalid"
     if objection is not None:
@@ -178,6 +182,13 @@ def _add(shard: Shard, command: AddLot, at: int) -> Event:
         lots.public_state(lot),
         step_at(command.terms.increments, command.terms.opening),
     )
+
+
+def _is_printable(catalogue: Catalogue) -> bool:
+    """May it be stored as text wherever a sale is kept?  No database takes a NUL character."""
+    lines = (*catalogue.photos, *catalogue.provenance, catalogue.serial or "")
+    texts = (catalogue.lot_number, catalogue.name, catalogue.description, *lines)
+    return not any("\0" in text for text in texts)
 
 
 def _register(shard: Shard, command: RegisterBidder, at: int) -> Event:
