@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
+from websockets.server import ServerProtocol
 
 from engine.core.messages import PlaceBid
 from engine.streams import StreamError
@@ -48,6 +49,16 @@ RESTARTING = 1012
 SLOW = 4008
 
 
+class Framing(ServerProtocol):
+    """The library's framing, where a close also ends a text that was begun (RFC 6455, 5.5.1:
+    control frames may come between fragments); it would answer 1002 (Autobahn 7.1.5)."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class LiveSocket(WebSocketsSansIOProtocol):
     """One connection: reads for a session, writes for the hub."""
 
@@ -58,6 +69,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
+        self.conn = Framing(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.early: list[bytes] = []  # text that came before the endpoint had attached
         self.fragments: list[bytes] = []
         self.follows: dict[str, asyncio.Task[None] | None] = {}  # a task while it catches up
@@ -316,3 +328,5 @@ async def endpoint(websocket: WebSocket) -> None:
 async def _deny(websocket: WebSocket, status: int, text: str) -> None:
     headers = {"Retry-After": "1"} if status == 503 else {}
     await websocket.send_denial_response(JSONResponse({"error": text}, status, headers))
+    # uvicorn forgets it here, and would log an error for every refusal.
+    websocket.scope["extensions"]["live_socket"].handshake_complete = True

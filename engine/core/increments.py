@@ -69,8 +69,8 @@ def _is_pattern(cycle: int, offsets: tuple[int, ...]) -> bool:
 def step_at(increments: Table | Ladder, price: int) -> int:
     """The increment in force at *price*: what the next bid must add at least."""
     if type(increments) is Table:
-        # Below the first row that row's step holds.
-        return increments.steps[max(bisect_right(increments.froms, price) - 1, 0)]
+        row = bisect_right(increments.froms, price)
+        return increments.steps[row - 1 if row else 0]  # below the first row its step holds
     assert type(increments) is Ladder
     return _rung_from(increments, price + 1) - price
 

@@ -11,7 +11,7 @@ and their accepted bids; of refusals each bidder's last ``REFUSALS_KEPT`` are he
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from engine.core.absentee import Book, Limit, enter, price_of
 from engine.core.increments import can_be_climbed, rung_from, step_at
@@ -90,7 +90,8 @@ MOVES: dict[type, type] = {
 }
 
 
-class Bidder(Struct):
+@dataclass(slots=True)
+class Bidder:
     """What one bidder has done on one lot.  ``paddle`` 0: none given yet."""
 
     paddle: int = 0
@@ -101,7 +102,8 @@ class Bidder(Struct):
     refused: list[str] = field(default_factory=list)  # of these the refusals, oldest first
 
 
-class Lot(Struct):
+@dataclass(slots=True)
+class Lot:
     """The engine's whole knowledge of one lot."""
 
     auction_id: str

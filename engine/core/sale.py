@@ -10,7 +10,7 @@ closed, settled, and its own answer.
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from engine.core import lot as lots
 from engine.core.increments import step_at
@@ -45,14 +45,16 @@ MOST_DECIMALS = 4  # of any currency in ISO 4217
 FIRST_PADDLE = 101  # the first number given out where the house names none
 
 
-class Registration(Struct):
+@dataclass(slots=True)
+class Registration:
     """A bidder's place in a sale."""
 
     paddle: int
     admission: Admission
 
 
-class Sale(Struct):
+@dataclass(slots=True)
+class Sale:
     """A sale, its paddles and who may bid."""
 
     created: CreateSale
@@ -61,7 +63,8 @@ class Sale(Struct):
     next_paddle: int = FIRST_PADDLE
 
 
-class Shard(Struct):
+@dataclass(slots=True)
+class Shard:
     """Everything that one shard's log has decided so far."""
 
     sales: dict[str, Sale] = field(default_factory=dict)
