@@ -162,15 +162,18 @@ class Gateway:
             await asyncio.sleep(pause)
 
     async def _evict(self) -> None:
-        """Forget the histories that the archive has: of lots on which nothing happens any more."""
         while True:
             await asyncio.sleep(EVICT_EVERY_S)
-            ended = [lot for lot in self.saleroom.lots.values() if lot.ended and lot.bids]
-            for shard in sorted({lot.shard for lot in ended}):
-                archived = await asyncio.to_thread(archive.position, self.archive, shard)
-                for lot in ended:
-                    if lot.shard == shard and lot.places[-1] <= archived:
-                        lot.bids = None
+            await self.forget_archived()
+
+    async def forget_archived(self) -> None:
+        """Leave to the archive the bids of lots on which nothing will happen any more."""
+        ended = [lot for lot in self.saleroom.lots.values() if lot.ended and lot.bids]
+        for shard in sorted({lot.shard for lot in ended}):
+            archived = await asyncio.to_thread(archive.position, self.archive, shard)
+            for lot in ended:
+                if lot.shard == shard and lot.places[-1] <= archived:
+                    lot.bids = None
 
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────

@@ -272,7 +272,7 @@ def _refused(
         asking_bid(lot),
         _would_pass(lot, leads) if admission is None else None,
         code,
-        bid.seen is not None and bid.seen < lot.seq,
+        code == "below_asking_bid" and bid.seen is not None and bid.seen < lot.seq,
         bidder.bid_count if bidder is not None else 0,
     )
 
@@ -304,7 +304,7 @@ def _raise(lot: Lot, limit: int) -> tuple[int, Why | None]:
         price = terms.reserve
     if price == lot.price:
         return price, None
-    return price, "reserve" if meets_reserve else "bid"
+    return price, "reserve" if price == terms.reserve else "bid"
 
 
 def _accepted(

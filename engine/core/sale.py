@@ -16,6 +16,7 @@ from engine.core import lot as lots
 from engine.core.increments import step_at
 from engine.core.lot import Lot
 from engine.core.messages import (
+    MAX_AMOUNT,
     AddLot,
     Admission,
     AnswerRepeated,
@@ -109,6 +110,8 @@ def _bid(shard: Shard, bid: PlaceBid, at: int) -> list[Event]:
     lot = shard.lots.get(bid.auction_id)
     if lot is None:
         return [CommandRefused(at, bid.auction_id, "PlaceBid", "not_found")]
+    if not 0 < bid.amount <= MAX_AMOUNT:  # no gateway sends it
+        return [CommandRefused(at, bid.auction_id, "PlaceBid", "invalid")]
     events: list[Event] = [] if at < lot.due_at else _bring_about(shard, lot, at)
     sale = shard.sales[lot.sale_id]
     registration = sale.registrations.get(bid.consumer_id)

@@ -1,0 +1,1 @@
+"""The pure core: scripts, a naive reference, replays, and faults planted on purpose."""

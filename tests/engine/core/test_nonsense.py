@@ -1,0 +1,118 @@
+"""Commands that make no sense: refused in the log, and nothing has changed."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from engine.core import snapshot
+from engine.core.increments import table
+from engine.core.messages import (
+    MAX_AMOUNT,
+    AddLot,
+    BidRefused,
+    Catalogue,
+    Command,
+    CommandRefused,
+    CreateSale,
+    Ladder,
+    PauseLot,
+    PlaceBid,
+    RegisterBidder,
+    Table,
+    Terms,
+    UnpauseLot,
+)
+from engine.core.sale import Shard, execute
+
+SALE = CreateSale("seq_k3f9", "Ceramics", "EUR", 2)
+TERMS = Terms(10_000, table([(0, 1_000)]), opens_at=0)
+LOT = AddLot("auction_k3f9_1", "seq_k3f9", TERMS, Catalogue("1", "Jar"))
+
+
+def with_terms(**changes: object) -> AddLot:
+    return msgspec.structs.replace(LOT, terms=msgspec.structs.replace(TERMS, **changes))
+
+
+NONSENSE: list[Command] = [
+    with_terms(opening=0),
+    with_terms(opening=-5),
+    with_terms(opening=MAX_AMOUNT + 1),
+    with_terms(reserve=0),
+    with_terms(extension_window_ms=-1),
+    with_terms(extension_ms=-1),
+    with_terms(max_extensions=-1),
+    with_terms(opens_at=10, closes_at=10),
+    with_terms(increments=Table((), ())),
+    with_terms(increments=Table((0, 0), (1, 1))),
+    with_terms(increments=Table((0,), (0,))),
+    with_terms(increments=Table((0, 10), (1,))),
+    with_terms(increments=Table((-1,), (1,))),
+    with_terms(increments=Ladder((), (), ())),
+    with_terms(increments=Ladder((0,), (10,), ())),
+    with_terms(increments=Ladder((0,), (10,), ((),))),
+    with_terms(increments=Ladder((0,), (10,), ((0, 5, 5),))),
+    with_terms(increments=Ladder((0,), (10,), ((0, 10),))),
+    with_terms(increments=Ladder((0,), (10,), ((2, 5),))),
+    msgspec.structs.replace(LOT, auction_id="auction_other_1"),
+    msgspec.structs.replace(LOT, catalogue=Catalogue("1", "A jar\0")),
+    msgspec.structs.replace(LOT, catalogue=Catalogue("1", "Jar", provenance=("\0",))),
+    msgspec.structs.replace(SALE, sale_id="seq_new", exponent=-1),
+    msgspec.structs.replace(SALE, sale_id="seq_new", exponent=5),
+    msgspec.structs.replace(SALE, sale_id="new"),
+    msgspec.structs.replace(SALE, sale_id="seq_new", name="\0"),
+    RegisterBidder("seq_k3f9", "cons_anna", paddle=0),
+]
+
+
+@pytest.mark.parametrize("command", NONSENSE, ids=lambda command: str(command)[:90])
+def test_what_makes_no_sense_is_refused_and_changes_nothing(command: Command) -> None:
+    """A command that could stop the engine later is refused when it comes."""
+    shard = Shard()
+    execute(shard, SALE, 0)
+    before = snapshot.state_hash(shard)
+
+    [refused] = execute(shard, command, 1)
+
+    assert isinstance(refused, CommandRefused)
+    assert refused.objection == "invalid"
+    assert snapshot.state_hash(shard) == before
+    assert not isinstance(execute(shard, LOT, 2)[-1], CommandRefused), "the lot itself is fine"
+
+
+@pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1, 2**63 + 5])
+def test_an_amount_that_is_none_never_enters_the_book(amount: int) -> None:
+    """No gateway sends such a bid; a program that appends by itself might."""
+    shard = Shard()
+    for command in (SALE, LOT):
+        execute(shard, command, 0)
+    execute(shard, PlaceBid("auction_k3f9_1", "cons_anna", "a", 10_000, "bid"), 1)
+    before = snapshot.state_hash(shard)
+
+    [refused] = execute(shard, PlaceBid("auction_k3f9_1", "cons_b", "b", amount, "max"), 2)
+
+    assert isinstance(refused, CommandRefused)
+    assert refused.objection == "invalid"
+    assert snapshot.state_hash(shard) == before
+
+
+def test_only_a_bid_below_the_asking_bid_is_told_that_the_price_moved() -> None:
+    """A pause takes a seq as well, and has moved no price."""
+    shard = Shard()
+    for command in (SALE, LOT):
+        execute(shard, command, 0)
+    bid = PlaceBid("auction_k3f9_1", "cons_anna", "a", 10_000, "bid", seen=1)
+    execute(shard, bid, 1)
+    low = PlaceBid("auction_k3f9_1", "cons_bert", "b", 10_000, "bid", seen=1)
+    [late] = execute(shard, low, 2)
+    execute(shard, PauseLot("auction_k3f9_1"), 3)
+    [paused] = execute(shard, msgspec.structs.replace(low, cmd_id="c"), 4)
+    execute(shard, UnpauseLot("auction_k3f9_1"), 5)
+    [seen] = execute(shard, msgspec.structs.replace(low, cmd_id="d", seen=4), 6)
+
+    assert isinstance(late, BidRefused)
+    assert isinstance(paused, BidRefused)
+    assert isinstance(seen, BidRefused)
+    assert (late.answer.code, late.answer.moved) == ("below_asking_bid", True)
+    assert (paused.answer.code, paused.answer.moved) == ("paused", False)
+    assert (seen.answer.code, seen.answer.moved) == ("below_asking_bid", False)
