@@ -104,7 +104,9 @@ local function revoke(keys, args)
 end
 
 -- Out of memory, decided bids can still be committed and new ones are refused.
+-- The clock's own command must still get in, or no lot would close: that is auc_v1_wake.
 redis.register_function('auc_v1_append', append)
+redis.register_function{function_name='auc_v1_wake', callback=append, flags={'allow-oom'}}
 redis.register_function{function_name='auc_v1_commit', callback=commit, flags={'allow-oom'}}
 redis.register_function{function_name='auc_v1_acquire', callback=acquire, flags={'allow-oom'}}
 redis.register_function{function_name='auc_v1_renew', callback=renew, flags={'allow-oom'}}

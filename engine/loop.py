@@ -13,7 +13,7 @@ The store, the clock and the names are handed in: a simulation runs this same co
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -95,6 +95,7 @@ class Engine:
         self.clock = clock
         self.sleep = sleep
         self.led: dict[int, Led] = {}
+        self._epochs: dict[int, int] = {}  # of every lease we hold, also before catching up
         self.stopping = False
         self._renewed_at = 0.0
         self._clock_read_at = 0.0
@@ -112,6 +113,7 @@ class Engine:
                 log.warning("stepped down", reason=str(error))
             finally:
                 self.led.clear()
+                self._epochs.clear()
 
     def stop(self) -> None:
         """End after the turn in hand."""
@@ -119,18 +121,23 @@ class Engine:
 
     async def _lead(self) -> None:
         await self._read_clock()
+        await self._take_over()
+        while not self.stopping:
+            await self._turn()
+        await self.store.revoke(self.node, self._epochs)
+
+    async def _take_over(self) -> None:
+        """Lead every shard, or those that we could before we were told to stop."""
         # The first shard decides who leads, so that one engine leads them all.
         for shard in range(self.shards):
             leadership = await self._acquire(shard)
             if leadership is None:
                 return
+            self._epochs[shard] = leadership.epoch
             self.led[shard] = await self._catch_up(leadership)
             await self._renew()
         events = sum(led.seq for led in self.led.values())
         log.info("leading", node=self.node, shards=self.shards, events=events)
-        while not self.stopping:
-            await self._turn()
-        await self.store.revoke(self.node, self.led)
 
     async def _acquire(self, shard: int) -> Leadership | None:
         waiting = False
@@ -157,9 +164,7 @@ class Engine:
             for seq, payload in found[0][1]:
                 if seq != led.seq + 1:
                     raise Diverged(f"shard {led.shard}: event {led.seq + 1} is missing")
-                led.seq = seq
-                led.head = chain(led.head, payload)
-                sale.evolve(led.state, decode_event(payload))
+                _fold(led, seq, payload)
             await self._renew()
         if (led.seq, led.head) != (leadership.seq, leadership.head):
             raise Diverged(f"shard {led.shard}: the events do not make the head {leadership.head}")
@@ -180,13 +185,17 @@ class Engine:
                 decided += len(commit.events)
                 if decided >= EVENTS_PER_TURN:
                     await self._commit(commits)
+                    await self._renew()
                     commits, decided = [], 0
         await self._commit(commits)
         await self._renew()
 
-    def _decide(self, led: Led, entries: Sequence[tuple[str, bytes]]) -> list[Commit]:
-        """Decide a shard's entries in their order; as few commits as their events allow."""
-        commits = []
+    def _decide(self, led: Led, entries: Sequence[tuple[str, bytes]]) -> Iterator[Commit]:
+        """Decide a shard's entries in their order; as few commits as their events allow.
+
+        Each is yielded before the next entry is decided, so that a long batch can be
+        committed, and the lease renewed, on the way.
+        """
         start = (led.cursor, led.seq, led.head)
         payloads: list[bytes] = []
         for entry_id, payload in entries:
@@ -198,11 +207,10 @@ class Engine:
             led.cursor = entry_id
             led.seq = start[1] + len(payloads)
             if len(payloads) > EVENTS_PER_COMMIT:
-                commits.append(_commit(led, start, payloads))
+                yield _commit(led, start, payloads)
                 start, payloads = (led.cursor, led.seq, led.head), []
         if led.cursor != start[0]:
-            commits.append(_commit(led, start, payloads))
-        return commits
+            yield _commit(led, start, payloads)
 
     async def _commit(self, commits: Sequence[Commit]) -> None:
         if commits:
@@ -237,11 +245,10 @@ class Engine:
 
     async def _renew(self) -> None:
         now = self.clock.monotonic()
-        if (now - self._renewed_at) * 1000 < RENEW_EVERY_MS or not self.led:
+        if (now - self._renewed_at) * 1000 < RENEW_EVERY_MS or not self._epochs:
             return
         self._renewed_at = now
-        epochs = {shard: led.epoch for shard, led in self.led.items()}
-        await self.store.renew(self.node, LEASE_MS, epochs)
+        await self.store.renew(self.node, LEASE_MS, self._epochs)
         if (now - self._clock_read_at) * 1000 >= CLOCK_READ_EVERY_MS:
             await self._read_clock()
 
@@ -258,6 +265,8 @@ def _decide_entry(led: Led, entry_id: str, at: int, payload: bytes) -> list[Even
     """
     try:
         commands = decode_commands(payload)
+        if len(commands) > MAX_COMMANDS:  # their events might never fit a commit
+            raise UnreadableRecord(f"{len(commands)} commands, more than {MAX_COMMANDS}")
     except UnreadableRecord as error:
         log.error("an entry cannot be read", shard=led.shard, entry=entry_id, reason=str(error))
         return [CommandRefused(at, entry_id, "", "unreadable")]
@@ -267,6 +276,16 @@ def _decide_entry(led: Led, entry_id: str, at: int, payload: bytes) -> list[Even
         _follow_due_times(led, command, events)
         decided += events
     return decided
+
+
+def _fold(led: Led, seq: int, payload: bytes) -> None:
+    """Take in one stored event.  Raises ``Diverged`` where it is not one that can come next."""
+    try:
+        sale.evolve(led.state, decode_event(payload))
+    except Exception as error:  # a damaged event may break any assumption there is
+        raise Diverged(f"shard {led.shard}: event {seq} cannot stand there: {error!r}") from error
+    led.seq = seq
+    led.head = chain(led.head, payload)
 
 
 def _commit(led: Led, start: tuple[str, int, str], events: list[bytes]) -> Commit:

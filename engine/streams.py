@@ -15,7 +15,7 @@ Raises ``StreamError`` for everything that the server or the line did wrong.
 from __future__ import annotations
 
 import re
-from asyncio import sleep
+from asyncio import sleep, timeout
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -29,6 +29,7 @@ from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, 
 
 from engine.core.codec import GENESIS
 
+LIBRARY = "auc_v1"
 MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, not queued
 MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
 DEAD_AFTER_MS = 1_000  # without a leader for as long: no bids are taken; a stop, not a takeover
@@ -144,7 +145,9 @@ class Log:
             protocol=2,
             single_connection_client=True,
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=REPLY_TIMEOUT_S,
+            # Our own timeouts stand around every call: with this one redis-py sends under
+            # asyncio.wait_for, which may swallow a cancellation (Python 3.11).
+            socket_timeout=None,
             socket_connect_timeout=REPLY_TIMEOUT_S,
         )
         log = cls(redis)
@@ -160,8 +163,11 @@ class Log:
         await self._redis.aclose()
 
     async def load_functions(self) -> None:
-        """Put this version's Functions on the server; the same text again changes nothing."""
+        """Put this version's Functions on the server, where they are not there already."""
         text = files("engine").joinpath("auc_v1.lua").read_text()
+        found = await self._call("FUNCTION", "LIST", "LIBRARYNAME", LIBRARY, "WITHCODE")
+        if found and text.encode() in found[0]:
+            return  # loading it again would be refused when memory has run out
         await self._call("FUNCTION", "LOAD", "REPLACE", text)
 
     async def now(self) -> int:
@@ -176,12 +182,13 @@ class Log:
     ) -> list[str | Refused]:
         """Append payloads to their shards' ``cmd``, in order; an id or a refusal for each.
 
-        ``max_lag`` 0 is the engine's own: never refused for a backlog.
+        ``max_lag`` 0 is the engine's own: never refused for a backlog or for want of memory.
         """
         calls = []
         for shard, payload in entries:
             cmd, _, meta, _ = keys_of(shard)
-            calls.append(("FCALL", "auc_v1_append", 2, cmd, meta, payload, max_lag, DEAD_AFTER_MS))
+            function = "auc_v1_append" if max_lag else "auc_v1_wake"
+            calls.append(("FCALL", function, 2, cmd, meta, payload, max_lag, DEAD_AFTER_MS))
         return [_appended(reply) for reply in await self._pipeline(calls)]
 
     async def read_commands(
@@ -300,10 +307,11 @@ class Log:
 
     async def _call(self, *command: Any) -> Any:
         try:
-            # redis-py leaves this one method of its base without types.
-            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            async with timeout(REPLY_TIMEOUT_S):
+                # redis-py leaves this one method of its base without types.
+                return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
         except (RedisError, OSError, TimeoutError) as error:
-            raise StreamError(f"{command[0]} failed: {error}") from error
+            raise StreamError(f"{command[0]} failed: {_said(error)}") from error
 
     async def _pipeline(self, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         if not calls:
@@ -312,9 +320,10 @@ class Log:
         for call in calls:
             pipeline.execute_command(*call)
         try:
-            return await pipeline.execute(raise_on_error=False)
+            async with timeout(REPLY_TIMEOUT_S):
+                return await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError, TimeoutError) as error:
-            raise StreamError(f"{calls[0][1]} failed: {error}") from error
+            raise StreamError(f"{calls[0][1]} failed: {_said(error)}") from error
 
 
 async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log:
@@ -337,20 +346,25 @@ async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log
 
 async def _check_server(redis: Redis) -> None:
     try:
-        info = await redis.info("server")
-        await redis.ping()  # INFO is answered also while the log is being loaded, this is not
+        async with timeout(REPLY_TIMEOUT_S):
+            info = await redis.info("server")
+            await redis.ping()  # INFO is answered also while the log is being loaded, this is not
     except (RedisError, OSError, TimeoutError) as error:
         # redis-py wraps what goes wrong while it connects.
         if isinstance(error, AuthenticationError) or isinstance(
             error.__cause__, AuthenticationError
         ):
             raise NotAdmitted(f"REDIS_URL: wrong user name or password: {error}") from error
-        raise StreamError(f"the log's server cannot be reached: {error}") from error
+        raise StreamError(f"the log's server cannot be reached: {_said(error)}") from error
     name = "Valkey" if "valkey_version" in info else "Redis"
     version = str(info.get("valkey_version") or info.get("redis_version", "0"))
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers < OLDEST_SERVER:
         raise UnsupportedServer(f"{name} {version} is too old: Redis 7.0 or Valkey is needed")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or "no answer in time"
 
 
 def _appended(reply: Any) -> str | Refused:

@@ -192,21 +192,20 @@ def _key(request: Request) -> None:
         raise Problem(401, "Authentication required")
 
 
-_NO_TOKEN = Problem(401, "Authentication required")
-
-
-def _consumer(request: Request, missing: Problem = _NO_TOKEN) -> str:
-    """The bidder whose access token came with the request."""
+def _consumer(request: Request, missing: Problem | None = None) -> str:
+    """The bidder whose access token came with the request; *missing* is raised without one."""
     _key(request)
+    # Made anew each time: an exception that is kept gathers the frames of all who raise it.
+    unknown = Problem(401, "Authentication required")
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not scheme:
-        raise missing
+        raise missing or unknown
     if scheme.lower() != "bearer":
-        raise _NO_TOKEN
+        raise unknown
     try:
         return _gateway(request).consumer_of(token.strip())
     except Unauthorized as error:
-        raise _NO_TOKEN from error
+        raise unknown from error
 
 
 def _lot(request: Request) -> LotView:

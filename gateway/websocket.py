@@ -194,8 +194,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
             gateway.hub.channel(lot.auction_id).readers[self] = None
             return
         self.replaying.add(lot.auction_id)
-        missed = lot.now.seq - request.seq
-        self.write(frames.encode(frames.resumed(lot, lineage, missed, mine)))
+        self.write(frames.encode(frames.resumed(lot, lineage, request.seq, mine)))
         start = lot.place_after(request.seq)
         task = self.loop.create_task(self._catch_up(lot, start))
         self.follows[lot.auction_id] = task

@@ -35,7 +35,7 @@ STATUSES = {
 }
 _ABOVE = "Bid must be higher than current bid"
 _STEP = "Bid must meet minimum increment"
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST_NUMBER = 64  # characters: more is nobody's bid
 
 
@@ -80,10 +80,11 @@ def minor_units(amount: object, exponent: int) -> int:
         raise _invalid_amount("a number or a decimal string was expected")
     if not Decimal(0) < number <= major_units(MAX_AMOUNT, exponent):
         raise _invalid_amount("out of range")
-    minor = number.scaleb(exponent)
-    if minor != minor.to_integral_value():
+    minor = int(number.scaleb(exponent))
+    # Compared with what came: scaleb rounds to 28 digits, and int cuts off.
+    if major_units(minor, exponent) != number:
         raise _invalid_amount(f"at most {exponent} decimals")
-    return int(minor)
+    return minor
 
 
 def _invalid_amount(reason: str) -> Problem:
@@ -107,6 +108,8 @@ def _no_constant(_name: str) -> Decimal:
 def _distinct(pairs: list[tuple[str, Any]]) -> Json:
     if len(fields := dict(pairs)) != len(pairs):
         raise ValueError("a repeated key")
+    for key in fields:
+        key.encode()  # half a surrogate pair could not be repeated in the answer
     return fields
 
 

@@ -212,14 +212,14 @@ def you(lot: LotView, consumer_id: str) -> Json:
     }
 
 
-def resumed(lot: LotView, lineage: str, missed: int, consumer_id: str | None) -> Json:
-    """The reader's gap can be filled; *missed* public events follow."""
+def resumed(lot: LotView, lineage: str, seq: int, consumer_id: str | None) -> Json:
+    """The gap of a reader who has seen *seq* can be filled: what they missed follows."""
     frame = {
         "type": "resumed",
         "auctionId": lot.auction_id,
         "lineage": lineage,
-        "seq": lot.now.seq,
-        "missed": missed,
+        "seq": seq,
+        "missed": lot.now.seq - seq,
     }
     # A silent raise made elsewhere takes no seq: the bidder's own part says where it stands.
     return frame if consumer_id is None else {**frame, "you": you(lot, consumer_id)}
