@@ -87,13 +87,19 @@ local function acquire(keys, args)
   return {'OK', epoch, m[1], m[2], m[3], m[4], stopped and 1 or 0}
 end
 
--- renew(meta, lease ; node, epoch, ttl_ms): still leading, and alive.
+-- renew(meta, lease ; node, epoch, ttl_ms, dead_after_ms): still leading, and alive.
+-- A lease may have expired while the server itself stood still (a slow fsync).  As long as the
+-- epoch is ours nobody has led since; it is taken again, unless bids have been refused for so
+-- long that trading had stopped: then acquire makes good what fell into the stop.
 local function renew(keys, args)
-  if redis.call('HGET', keys[1], 'epoch') ~= args[2] or redis.call('GET', keys[2]) ~= args[1] then
-    return redis.error_reply('LOST')
-  end
-  redis.call('PEXPIRE', keys[2], args[3])
-  redis.call('HSET', keys[1], 'alive', now_ms())
+  local m = redis.call('HMGET', keys[1], 'epoch', 'alive')
+  local holder = redis.call('GET', keys[2])
+  local now = now_ms()
+  if m[1] ~= args[2] or (holder and holder ~= args[1]) then return redis.error_reply('LOST') end
+  if not holder and now - tonumber(m[2]) > tonumber(args[4]) then return redis.error_reply('LOST') end
+  -- nothing above wrote; nothing below can fail
+  redis.call('SET', keys[2], args[1], 'PX', args[3])
+  redis.call('HSET', keys[1], 'alive', now)
   return 'OK'
 end
 

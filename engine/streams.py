@@ -32,7 +32,7 @@ from engine.core.codec import GENESIS
 LIBRARY = "auc_v1"
 MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, not queued
 MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
-DEAD_AFTER_MS = 1_000  # without a leader for as long: no bids are taken; a stop, not a takeover
+DEAD_AFTER_MS = 1_500  # without a leader for as long: no bids are taken; a stop, not a takeover
 REPLY_TIMEOUT_S = 5.0  # no reply for as long: the outcome is unknown
 START_PATIENCE_S = 15.0  # a long log takes the server seconds to load
 OLDEST_SERVER = (7, 0)  # Functions
@@ -236,7 +236,8 @@ class Log:
         calls = []
         for shard, epoch in epochs.items():
             _, _, meta, lease = keys_of(shard)
-            calls.append(("FCALL", "auc_v1_renew", 2, meta, lease, node, epoch, ttl_ms))
+            args = (node, epoch, ttl_ms, DEAD_AFTER_MS)
+            calls.append(("FCALL", "auc_v1_renew", 2, meta, lease, *args))
         for reply in await self._pipeline(calls):
             if isinstance(reply, ResponseError):
                 raise Fenced(f"the lease of {node} is lost: {reply}")

@@ -58,6 +58,7 @@ class Channel:
         """Any other public event: never merged, and after what waits."""
         self._flush()
         self._broadcast(frame)
+        self._let_in()  # not before: their snapshot has this event already
 
     def when_level(self, join: Callable[[], None]) -> None:
         """Call *join* when every event so far has been sent: now, or within an interval."""
@@ -75,6 +76,7 @@ class Channel:
         self._quiet = False
         if self._waiting is not None:
             self._flush()
+            self._let_in()
             self._be_quiet()
 
     def _flush(self) -> None:
@@ -83,6 +85,8 @@ class Channel:
         frame, merged = self._waiting, self._merged
         self._waiting, self._merged = None, 0
         self._broadcast({**frame, "merged": merged} if merged > 1 else frame)
+
+    def _let_in(self) -> None:
         joining, self._joining = self._joining, []
         for join in joining:
             join()

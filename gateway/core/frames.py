@@ -274,9 +274,7 @@ def public(lot: LotView, event: Event) -> Json | None:
         "at": event.at,
         **_after(event.after),
     }
-    if isinstance(event, LotOpened):
-        frame["opensAt"] = lot.opens_at
-    elif isinstance(event, LotExtended):
+    if isinstance(event, LotExtended):
         frame["extensions"] = event.after.extensions
     elif isinstance(event, LotClosed):
         frame["outcome"] = event.outcome
