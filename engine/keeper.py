@@ -221,16 +221,22 @@ def configuration(settings: LogSettings) -> bytes:
             b"# A torn last command was never acknowledged: cut it off and go on.",
             b"aof-load-truncated yes",
             b'save ""',
-            b"# Never drop a key to make room: refuse new commands instead.",
+            b"# Never drop a key to make room: refuse new commands instead, before the machine",
+            b"# runs out of memory and kills the server.",
+            b"maxmemory %d" % (_memory_bytes() // 2),
             b"maxmemory-policy noeviction",
-            b"# Pub/sub is only a wake-up call; who is slow to hear it reads the log.",
-            b"client-output-buffer-limit pubsub 8mb 2mb 10",
+            b"# How promptly a reader who waits in vain is answered: lots close on that answer.",
+            b"hz 100",
             b"latency-monitor-threshold 20",
             b"daemonize no",
             b'logfile ""',
             b"",
         )
     )
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _quoted(path: Path) -> bytes:

@@ -22,6 +22,7 @@ from engine.clock import LogClock, Timers
 from engine.core import sale
 from engine.core.codec import (
     GENESIS,
+    UnknownVersion,
     UnreadableRecord,
     chain,
     decode_commands,
@@ -128,14 +129,18 @@ class Engine:
 
     async def _take_over(self) -> None:
         """Lead every shard, or those that we could before we were told to stop."""
-        # The first shard decides who leads, so that one engine leads them all.
+        leaderships = []
+        # The first shard decides who leads, so that one engine leads them all.  All are taken
+        # before any is read: a shard takes bids while its history is being folded.
         for shard in range(self.shards):
             leadership = await self._acquire(shard)
             if leadership is None:
                 return
             self._epochs[shard] = leadership.epoch
-            self.led[shard] = await self._catch_up(leadership)
+            leaderships.append(leadership)
             await self._renew()
+        for leadership in leaderships:
+            self.led[leadership.shard] = await self._catch_up(leadership)
         events = sum(led.seq for led in self.led.values())
         log.info("leading", node=self.node, shards=self.shards, events=events)
 
@@ -261,12 +266,15 @@ def _decide_entry(led: Led, entry_id: str, at: int, payload: bytes) -> list[Even
     """Decide the commands of one entry.
 
     One that cannot be read is refused like any other wish that makes no sense: it is in the
-    log for good, and must not stop every start of the house from now on.
+    log for good, and must not stop every start of the house from now on.  Raises
+    ``UnknownVersion`` for a newer record: refusing it would be for good, too.
     """
     try:
         commands = decode_commands(payload)
         if len(commands) > MAX_COMMANDS:  # their events might never fit a commit
             raise UnreadableRecord(f"{len(commands)} commands, more than {MAX_COMMANDS}")
+    except UnknownVersion:
+        raise
     except UnreadableRecord as error:
         log.error("an entry cannot be read", shard=led.shard, entry=entry_id, reason=str(error))
         return [CommandRefused(at, entry_id, "", "unreadable")]

@@ -100,8 +100,9 @@ def _redis_url(environ: Mapping[str, str]) -> str:
         raise BadSetting("REDIS_URL", without_password(url), _VALID_REDIS_URL)
     parts = split_url("REDIS_URL", url, _VALID_REDIS_URL)
     reachable = parts.path.startswith("/") if scheme == "unix" else bool(parts.hostname)
-    database = "" if scheme == "unix" else parts.path.strip("/")
-    if not reachable or not (database == "" or (database.isascii() and database.isdigit())):
+    named = parts.query.removeprefix("db=") if scheme == "unix" else parts.path.strip("/")
+    surplus = parts.query if scheme != "unix" else ""  # it would override how we speak to it
+    if surplus or not reachable or not (named == "" or (named.isascii() and named.isdigit())):
         raise BadSetting("REDIS_URL", without_password(url), _VALID_REDIS_URL)
     return url
 

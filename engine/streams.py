@@ -25,7 +25,13 @@ from typing import Any, Literal, Protocol
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    OutOfMemoryError,
+    RedisError,
+    ResponseError,
+)
 
 from engine.core.codec import GENESIS
 
@@ -34,7 +40,7 @@ MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, 
 MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
 DEAD_AFTER_MS = 1_500  # without a leader for as long: no bids are taken; a stop, not a takeover
 REPLY_TIMEOUT_S = 5.0  # no reply for as long: the outcome is unknown
-START_PATIENCE_S = 15.0  # a long log takes the server seconds to load
+START_PATIENCE_S = 15.0  # for a server that does not answer at all
 OLDEST_SERVER = (7, 0)  # Functions
 
 Refused = Literal["OVERLOADED", "UNLED", "TOO_BIG"]
@@ -46,6 +52,10 @@ class StreamError(Exception):
 
 class UnsupportedServer(StreamError):
     """The server is too old to hold the log."""
+
+
+class StillLoading(StreamError):
+    """The server lives and reads its log from the disk; it takes as long as it takes."""
 
 
 class NotAdmitted(StreamError):
@@ -74,7 +84,6 @@ class Leadership:
     cursor: str  # id of the last decided entry of cmd
     seq: int  # of the last event
     head: str
-    stopped: bool  # trading had stopped; ResumeTrading is in cmd
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +152,8 @@ class Log:
         redis = Redis.from_url(
             url,
             protocol=2,
-            single_connection_client=True,
+            # The one connection, also for pipelines; a second caller at once is an error.
+            max_connections=1,
             retry=Retry(NoBackoff(), 0),
             # Our own timeouts stand around every call: with this one redis-py sends under
             # asyncio.wait_for, which may swallow a cancellation (Python 3.11).
@@ -220,7 +230,7 @@ class Log:
             )
         if reply[0] != b"OK":
             return None
-        epoch, (lineage_, cursor, seq, head), stopped = reply[1], reply[2:6], reply[6]
+        epoch, (lineage_, cursor, seq, head) = reply[1], reply[2:6]
         return Leadership(
             shard,
             int(epoch),
@@ -228,7 +238,6 @@ class Log:
             cursor.decode(),
             int(seq),
             head.decode(),
-            bool(stopped),
         )
 
     async def renew(self, node: str, ttl_ms: int, epochs: Mapping[int, int]) -> None:
@@ -331,7 +340,7 @@ async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log
     """Connect to a server that may still be starting.
 
     Asks every 50 ms, for nothing tells when a socket begins to listen.  Raises ``StreamError``
-    when *patience_s* has passed, and at once where waiting cannot help.
+    when it has not answered for *patience_s*, and at once where waiting cannot help.
     """
     deadline = monotonic() + patience_s
     while True:
@@ -339,10 +348,12 @@ async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log
             return await Log.open(url)
         except (UnsupportedServer, NotAdmitted):
             raise
+        except StillLoading:
+            deadline = monotonic() + patience_s
         except StreamError:
             if monotonic() >= deadline:
                 raise
-            await sleep(0.05)
+        await sleep(0.05)
 
 
 async def _check_server(redis: Redis) -> None:
@@ -350,6 +361,8 @@ async def _check_server(redis: Redis) -> None:
         async with timeout(REPLY_TIMEOUT_S):
             info = await redis.info("server")
             await redis.ping()  # INFO is answered also while the log is being loaded, this is not
+    except BusyLoadingError as error:
+        raise StillLoading("the log's server is reading its log") from error
     except (RedisError, OSError, TimeoutError) as error:
         # redis-py wraps what goes wrong while it connects.
         if isinstance(error, AuthenticationError) or isinstance(

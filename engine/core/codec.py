@@ -28,6 +28,10 @@ class UnreadableRecord(Exception):
     """Bytes that this version of the code cannot read as what they should be."""
 
 
+class UnknownVersion(UnreadableRecord):
+    """A record of another version: not nonsense, but nothing that this code may judge."""
+
+
 def encode_commands(commands: list[Command]) -> bytes:
     """One stream entry's payload."""
     return VERSION + _encoder.encode(commands)
@@ -56,7 +60,8 @@ def chain(head: str, payload: bytes) -> str:
 
 def _read(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
     if payload[:1] != VERSION:
-        raise UnreadableRecord(f"record of version {payload[:1]!r}, this engine reads {VERSION!r}")
+        kind = UnknownVersion if payload[:1].isdigit() else UnreadableRecord
+        raise kind(f"record of version {payload[:1]!r}, this engine reads {VERSION!r}")
     try:
         return decoder.decode(memoryview(payload)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

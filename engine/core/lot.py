@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from engine.core.absentee import Book, Limit, enter, price_of
 from engine.core.increments import can_be_climbed, rung_from, step_at
 from engine.core.messages import (
+    LAST_INSTANT,
     MAX_AMOUNT,
     Answer,
     AnswerRepeated,
@@ -48,6 +51,7 @@ from engine.core.messages import (
 
 REFUSALS_KEPT = 32  # the live protocol promises a refused bidder their next 31 refusals
 NEVER = 2**63 - 1  # later than any instant of a log
+LONGEST_MS = 366 * 24 * 3_600_000  # of an extension: a year is no extension any more
 GRACE_MS = 60_000  # what a hard close is extended by when its end fell into a stop
 
 # The life of a lot, whole.  An event that is missing from its row cannot happen there.
@@ -139,9 +143,11 @@ def can_be_sold_by(terms: Terms) -> bool:
     amounts = [terms.opening] if terms.reserve is None else [terms.opening, terms.reserve]
     spans = [terms.extension_window_ms, terms.extension_ms, terms.max_extensions or 0]
     opens_at, closes_at = terms.opens_at, terms.closes_at
+    instants = [opens_at or 0, closes_at or 0, terms.settle_at or 0]
     return (
         all(0 < amount <= MAX_AMOUNT for amount in amounts)
-        and all(span >= 0 for span in spans)
+        and all(0 <= span <= LONGEST_MS for span in spans)
+        and all(0 <= instant <= LAST_INSTANT - LONGEST_MS for instant in instants)
         and (opens_at is None or closes_at is None or opens_at < closes_at)
         and can_be_climbed(terms.increments)
     )
@@ -401,19 +407,7 @@ def extension(lot: Lot, at: int) -> LotExtended | None:
 
 def _extended(lot: Lot, at: int, closes_at: int, extensions: int) -> LotExtended:
     state = _public(lot, State.OPEN, lot.seq + 1, closes_at)
-    after = PublicState(
-        state.seq,
-        state.state,
-        state.price,
-        state.asking_bid,
-        state.paddle,
-        state.bid_count,
-        state.bidder_count,
-        state.reserve,
-        closes_at,
-        extensions,
-    )
-    return LotExtended(at, lot.auction_id, after)
+    return LotExtended(at, lot.auction_id, replace(state, extensions=extensions))
 
 
 # ── Time and the house's own commands ────────────────────────────────────────────────────

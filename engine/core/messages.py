@@ -24,6 +24,7 @@ from zlib import crc32
 from msgspec import Struct
 
 MAX_AMOUNT = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+LAST_INSTANT = 253_402_300_799_999  # the end of the year 9999, the last that ISO 8601 can write
 
 
 class State(Enum):

@@ -43,6 +43,7 @@ from engine.core.messages import (
 
 EVENTS_PER_COMMAND = 5
 MOST_DECIMALS = 4  # of any currency in ISO 4217
+LAST_PADDLE = 999_999  # nobody can hold up a longer one
 FIRST_PADDLE = 101  # the first number given out where the house names none
 
 
@@ -158,7 +159,9 @@ def _move(shard: Shard, move: lots.Move, at: int) -> list[Event]:
 def _create(shard: Shard, command: CreateSale, at: int) -> Event:
     if command.sale_id in shard.sales:
         return CommandRefused(at, command.sale_id, "CreateSale", "exists")
-    named = sale_part(command.sale_id) and "\0" not in command.name
+    named = sale_part(command.sale_id) and _can_be_kept(
+        command.sale_id, command.name, command.currency, command.time_zone
+    )
     if not named or not 0 <= command.exponent <= MOST_DECIMALS:
         return CommandRefused(at, command.sale_id, "CreateSale", "invalid")
     return SaleCreated(at, command)
@@ -173,7 +176,7 @@ def _add(shard: Shard, command: AddLot, at: int) -> Event:
     elif (
         sale_part(command.auction_id) != sale_part(command.sale_id)
         or not lots.can_be_sold_by(command.terms)
-        or not _is_printable(command.catalogue)
+        or not _is_printable(command.auction_id, command.catalogue)
     ):
         objection = "invalid"
     if objection is not None:
@@ -190,10 +193,16 @@ def _add(shard: Shard, command: AddLot, at: int) -> Event:
     )
 
 
-def _is_printable(catalogue: Catalogue) -> bool:
-    """May it be stored as text wherever a sale is kept?  No database takes a NUL character."""
+def _is_printable(auction_id: str, catalogue: Catalogue) -> bool:
+    """May it be stored and shown wherever a sale is kept?"""
     lines = (*catalogue.photos, *catalogue.provenance, catalogue.serial or "")
     texts = (catalogue.lot_number, catalogue.name, catalogue.description, *lines)
+    estimates = (catalogue.estimate_low or 0, catalogue.estimate_high or 0)
+    return _can_be_kept(auction_id, *texts) and all(0 <= e <= MAX_AMOUNT for e in estimates)
+
+
+def _can_be_kept(*texts: str) -> bool:
+    """No database takes a NUL character."""
     return not any("\0" in text for text in texts)
 
 
@@ -201,7 +210,8 @@ def _register(shard: Shard, command: RegisterBidder, at: int) -> Event:
     sale = shard.sales.get(command.sale_id)
     if sale is None:
         return CommandRefused(at, command.sale_id, "RegisterBidder", "not_found")
-    if command.paddle is not None and command.paddle <= 0:
+    fits = command.paddle is None or 0 < command.paddle <= LAST_PADDLE
+    if not fits or not _can_be_kept(command.consumer_id):
         return CommandRefused(at, command.sale_id, "RegisterBidder", "invalid")
     known = sale.registrations.get(command.consumer_id)
     paddle = command.paddle or (known.paddle if known is not None else sale.next_paddle)

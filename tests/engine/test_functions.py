@@ -92,7 +92,8 @@ def acquire(client: Client, node: str = "a", shards: int = 1, lineage: str = "fi
 
 
 def renew(client: Client, node: str, epoch: object, ttl_ms: int = 60_000) -> object:
-    return client.fcall("auc_v1_renew", 2, META, LEASE, node, str(epoch), str(ttl_ms), "1500")
+    words = (node, str(epoch), str(ttl_ms), DEAD_AFTER_MS)
+    return client.fcall("auc_v1_renew", 2, META, LEASE, *words)
 
 
 def append(client: Client, payload: bytes | str = "p", max_lag: int = MAX_LAG) -> str:
@@ -414,8 +415,8 @@ def test_nobody_bids_where_nobody_ever_led(client: Client) -> None:
     assert refused(client, lambda: append(client)) == "UNLED"
 
 
-def test_nobody_bids_when_the_leader_has_been_silent_for_a_second(client: Client) -> None:
-    """Half a second of silence is a takeover and bids go on; more than one is a stop."""
+def test_nobody_bids_when_the_leader_has_been_silent_for_too_long(client: Client) -> None:
+    """Half a second of silence is a takeover and bids go on; more than one and a half a stop."""
     acquire(client)
     alive(client, 500)
     append(client)
@@ -519,7 +520,7 @@ def test_after_a_stop_trading_resumes_before_anybody_bids(client: Client) -> Non
 
 
 def test_a_takeover_is_no_stop(client: Client) -> None:
-    """Within a second of the last sign of life nothing is resumed, for nothing had stopped."""
+    """Soon after the last sign of life nothing is resumed, for nothing had stopped."""
     acquire(client)
     client.delete(LEASE)
     alive(client, DEAD_AFTER_MS - 200)

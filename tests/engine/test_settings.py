@@ -78,6 +78,8 @@ def test_a_server_of_ones_own(url: str) -> None:
         ("REDIS_URL", "http://localhost", "redis://HOST:PORT"),
         ("REDIS_URL", "redis://", "redis://HOST:PORT"),
         ("REDIS_URL", "redis://:6379", "redis://HOST:PORT"),
+        ("REDIS_URL", "redis://h:1/0?protocol=3", "redis://HOST:PORT"),
+        ("REDIS_URL", "unix:///run/redis.sock?socket_timeout=1", "redis://HOST:PORT"),
         ("REDIS_URL", "redis://h:99999", "redis://HOST:PORT"),
         ("REDIS_URL", "redis://h:0", "redis://HOST:PORT"),
         ("REDIS_URL", "redis://h:port", "redis://HOST:PORT"),

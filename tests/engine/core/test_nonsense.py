@@ -8,6 +8,7 @@ import pytest
 from engine.core import snapshot
 from engine.core.increments import table
 from engine.core.messages import (
+    LAST_INSTANT,
     MAX_AMOUNT,
     AddLot,
     BidRefused,
@@ -62,6 +63,17 @@ NONSENSE: list[Command] = [
     msgspec.structs.replace(SALE, sale_id="new"),
     msgspec.structs.replace(SALE, sale_id="seq_new", name="\0"),
     RegisterBidder("seq_k3f9", "cons_anna", paddle=0),
+    RegisterBidder("seq_k3f9", "cons_anna", paddle=2**70),
+    RegisterBidder("seq_k3f9", "cons_\0"),
+    with_terms(closes_at=LAST_INSTANT),
+    with_terms(settle_at=2**63),
+    with_terms(opens_at=-1),
+    with_terms(extension_ms=2**60),
+    with_terms(max_extensions=2**70),
+    msgspec.structs.replace(LOT, auction_id="auction_k3f9_\0"),
+    msgspec.structs.replace(LOT, catalogue=Catalogue("1", "Jar", estimate_high=2**64)),
+    msgspec.structs.replace(SALE, sale_id="seq_new", currency="E\0R"),
+    msgspec.structs.replace(SALE, sale_id="seq_new", time_zone="\0"),
 ]
 
 
