@@ -1,6 +1,6 @@
 #!lua name=auc_v1
 
--- The five things that may happen to a shard's keys, each atomic on the server.
+-- The only things that may happen to a shard's keys, each atomic on the server.
 --
 -- Lua has no rollback: an error after the first write would leave half a commit.  So every
 -- function reads and checks first, and below the line "nothing above wrote" nothing can fail.
