@@ -213,6 +213,9 @@ def _public(lot: Lot, state: State, seq: int, closes_at: int | None) -> PublicSt
 _BIDDABLE = (State.SCHEDULED, State.OPEN, State.PAUSED)  # sooner or later
 
 
+_NEWCOMER = Bidder()  # whoever has done nothing on this lot yet; never changed
+
+
 # ── Bids ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -323,54 +326,56 @@ def _accepted(
     why: Why | None,
 ) -> BidAccepted:
     """The event of a bid that stands, with everything as it is after it."""
-    terms = lot.terms
+    if bidder is None:
+        bidder = _NEWCOMER
+    if bidder.paddle:
+        paddle = bidder.paddle
     best = -lot.book[0][0] if lot.book else 0
     leads = bid.amount > best  # also the leader's own raise
-    moved = why is not None
-    seq = lot.seq + moved
-    asking = _asking_at(terms, price) if moved else lot.asking
-    bids_before = bidder.bid_count if bidder is not None else 0
-    if bidder is not None and bidder.paddle:
-        paddle = bidder.paddle
-    after = PublicState(
-        seq,
-        State.OPEN,
-        price,
-        asking,
-        paddle if leads or lot.leader is None else lot.bidders[lot.leader].paddle,
-        lot.bid_count + moved,
-        lot.bidder_count + (bids_before == 0),
-        reserve_shown(terms, price),
-        lot.closes_at,
-        lot.extensions,
-    )
+    after = _after(lot, price, why is not None, leads, paddle, bidder.bid_count == 0)
     status: Standing = "WINNING"
-    if not leads:
-        status = "OUTBID" if bidder is not None and bidder.has_led else "ACTIVE"
-    would_pass = _next_raise(terms, bid.amount) if leads else asking
+    would_pass = after.asking_bid
+    if leads:
+        would_pass = _next_raise(lot.terms, bid.amount)
+    else:
+        status = "OUTBID" if bidder.has_led else "ACTIVE"
     answer = Answer(
         bid.amount,
         bid.kind,
         at,
-        seq,
+        after.seq,
         status,
         price,
-        asking,
+        after.asking_bid,
         would_pass,
         None,
         False,
-        bids_before + 1,
+        bidder.bid_count + 1,
     )
+    beaten = lot.leader if leads and lot.leader != bid.consumer_id else None
+    tied = bid.amount == best
     return BidAccepted(
-        bid.auction_id,
-        bid.consumer_id,
-        bid.cmd_id,
-        answer,
+        bid.auction_id, bid.consumer_id, bid.cmd_id, answer, paddle, beaten, tied, why, after
+    )
+
+
+def _after(
+    lot: Lot, price: int, moved: bool, leads: bool, paddle: int, is_new: bool
+) -> PublicState:
+    """The public state after a bid by *paddle*; *is_new*: their first on this lot."""
+    if not leads and lot.leader is not None:
+        paddle = lot.bidders[lot.leader].paddle
+    return PublicState(
+        lot.seq + moved,
+        State.OPEN,
+        price,
+        _asking_at(lot.terms, price) if moved else lot.asking,
         paddle,
-        lot.leader if leads and lot.leader != bid.consumer_id else None,
-        bid.amount == best,
-        why,
-        after,
+        lot.bid_count + moved,
+        lot.bidder_count + is_new,
+        reserve_shown(lot.terms, price),
+        lot.closes_at,
+        lot.extensions,
     )
 
 

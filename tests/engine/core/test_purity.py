@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "hashlib",
     "itertools",
     "msgspec",
+    "msgspec.structs",
     "typing",
     "zlib",
 }
