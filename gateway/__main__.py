@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import structlog
 import uvicorn
@@ -65,7 +66,7 @@ def main() -> int:
 
 async def _run(settings: GatewaySettings) -> int:
     try:
-        listener = _listen(settings)
+        listeners = _listen(settings)
     except OSError as error:
         taken = BadSetting("PORT", str(settings.port), f"a free port ({error.strerror})")
         return refuse_to_start(taken)
@@ -79,22 +80,23 @@ async def _run(settings: GatewaySettings) -> int:
     gateway = Gateway(settings, house_keys, (reader, writer, asker), database)
     gateway.clock.read(await asker.now())
     try:
-        return await _serve(gateway, listener)
+        return await _serve(gateway, listeners)
     finally:
         for connection in connections:
             await connection.close()
         database.dispose()
 
 
-async def _serve(gateway: Gateway, listener: socket.socket) -> int:
+async def _serve(gateway: Gateway, listeners: list[socket.socket]) -> int:
     server = Server(_config(gateway))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     working = [asyncio.create_task(task) for task in gateway.tasks()]
     stopping = asyncio.create_task(_told_to_stop())
     await asyncio.wait([serving, stopping, *working], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in working if task.done()]
     if not failed:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         await gateway.drain()
     server.should_exit = True
     await serving
@@ -129,14 +131,19 @@ def _config(gateway: Gateway) -> uvicorn.Config:
     )
 
 
-def _listen(settings: GatewaySettings) -> socket.socket:
+def _listen(settings: GatewaySettings) -> list[socket.socket]:
     """The public port.  The launcher has made sure that it is ours; gateways share it."""
     found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
+    return [_listen_at(family, address) for family, _, _, _, address in found]
+
+
+def _listen_at(family: socket.AddressFamily, address: Any) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    if family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)

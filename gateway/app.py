@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -26,7 +25,7 @@ from engine.streams import Log
 from gateway import archive, pages, rest
 from gateway.core import frames
 from gateway.core.limits import Buckets
-from gateway.core.session import Session, Unauthorized
+from gateway.core.session import Admitted, Session, Unauthorized
 from gateway.core.view import LotView, Saleroom
 from gateway.fanout import Hub
 from gateway.feed import Feed
@@ -34,6 +33,7 @@ from gateway.keys import (
     BadToken,
     DemoBidder,
     HouseKeys,
+    Identity,
     anonymity_salt,
     key_kind,
     random_name,
@@ -94,11 +94,14 @@ class Gateway:
 
     # ── What a session asks (core.session.House) ─────────────────────────────────────────
 
-    def admit(self, key: str, token: str | None) -> str | None:
-        """The consumer of a hello; None for a spectator.  Raises ``Unauthorized``."""
+    def admit(self, key: str, token: str | None) -> Admitted | None:
+        """The bidder of a hello; None for a spectator.  Raises ``Unauthorized``."""
         if not self.is_publishable_key(key):
             raise Unauthorized("unknown key")
-        return None if token is None else self.consumer_of(token)
+        if token is None:
+            return None
+        identity = self._identity(token)
+        return Admitted(identity.consumer_id, identity.expires_at)
 
     def knows(self, auction_id: str) -> bool:
         """Is there such a lot?"""
@@ -120,14 +123,18 @@ class Gateway:
 
     def consumer_of(self, token: str) -> str:
         """Whose access token this is.  Raises ``Unauthorized``."""
+        return self._identity(token).consumer_id
+
+    def _identity(self, token: str) -> Identity:
         try:
-            return verify_access_token(self.keys, token, self.clock.now()).consumer_id
+            return verify_access_token(self.keys, token, self.clock.now())
         except BadToken as error:
             raise Unauthorized(str(error)) from error
 
     def allows_origin(self, origin: str, host: str | None) -> bool:
-        """May a page of this origin open a live connection here?"""
-        return origin in self.settings.allowed_origins or urlsplit(origin).netloc == host
+        """May a page of this origin open a live connection here?  Own host, or on the list."""
+        own = origin.partition("://")[2] == host
+        return own or origin in self.settings.allowed_origins
 
     def enter(self, address: str) -> bool:
         """Count a connection of an address; at too many False, and it is not counted."""
@@ -164,7 +171,11 @@ class Gateway:
     async def _evict(self) -> None:
         while True:
             await asyncio.sleep(EVICT_EVERY_S)
-            await self.forget_archived()
+            try:
+                await self.forget_archived()
+            except archive.ArchiveError as failure:
+                # Nothing is lost: the bids stay in memory, and the next round asks again.
+                log.warning("the archive cannot be read", reason=str(failure))
 
     async def forget_archived(self) -> None:
         """Leave to the archive the bids of lots on which nothing will happen any more."""
@@ -173,7 +184,7 @@ class Gateway:
             archived = await asyncio.to_thread(archive.position, self.archive, shard)
             for lot in ended:
                 if lot.shard == shard and lot.places[-1] <= archived:
-                    lot.bids = None
+                    lot.forget()
 
 
 # ── Pages ────────────────────────────────────────────────────────────────────────────────
@@ -243,6 +254,12 @@ async def sign_in_by_link(request: Request) -> Response:
         secure=secure,
     )
     return response
+
+
+async def failed(request: Request, error: Exception) -> Response:
+    """A bug: said in the log, and to nobody else what it was."""
+    log.error("a request failed", path=request.url.path, exc_info=error)
+    return rest.answer({"error": "Internal error"}, 500)
 
 
 async def no_such_thing(request: Request, error: Exception) -> Response:
@@ -367,7 +384,7 @@ def build(gateway: Gateway) -> Starlette:
                 expose_headers=EXPOSED,
             )
         ],
-        exception_handlers={HTTPException: no_such_thing},
+        exception_handlers={HTTPException: no_such_thing, Exception: failed},
     )
     app.state.gateway = gateway
     return app

@@ -50,6 +50,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from engine.core.messages import Event
@@ -211,20 +212,6 @@ class OwnBid:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a lot's bidding ended."""
-
-    outcome: str  # sold, passed or canceled
-    winner: str | None  # private: a consumer id
-    paddle: int | None
-    hammer_price: int | None
-    closed_at: int
-    settle_at: int | None
-    settled_at: int | None  # None: not yet, or canceled
-    canceled: bool
-
-
 # ── Reading ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -252,15 +239,6 @@ def own_bids(engine: Engine, auction_id: str, consumer_id: str, limit: int) -> l
     with _connected(engine) as connection:
         rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
         return [OwnBid(*row) for row in rows]
-
-
-def result(engine: Engine, auction_id: str) -> Result | None:
-    """How the auction ended; None while it has not, or where there is none."""
-    columns = [column for column in results.c if column.name != "auction_id"]
-    query = select(*columns).where(results.c.auction_id == auction_id)
-    with _connected(engine) as connection:
-        row = connection.execute(query).one_or_none()
-    return None if row is None else Result(*row)
 
 
 def missing_auctions(engine: Engine, auction_ids: Sequence[str]) -> list[str]:
@@ -294,18 +272,18 @@ def begin(engine: Engine, starts: Mapping[int, Bookmark]) -> None:
         connection.execute(positions.insert(), rows)
 
 
-def record(engine: Engine, passages: Sequence[Passage]) -> None:
+def record(engine: Engine, passages: Sequence[Passage], salt: bytes) -> None:
     """Write down what happened, rows and bookmarks, all of it or nothing.
 
-    Raises ``ArchiveError`` also where a bookmark is not where the passage begins: somebody
-    else is writing.
+    *salt* is the house's secret, which bids' ids are made with.  Raises ``ArchiveError`` also
+    where a bookmark is not where the passage begins: somebody else is writing.
     """
     with _writing(engine) as connection:
         for passage in passages:
             _move_bookmark(connection, passage)
         for passage in passages:
             sale_of = _sales_of(connection, auctions_bid_on(passage.events))
-            _write(connection, entries_of(passage.events, sale_of))
+            _write(connection, entries_of(passage.events, sale_of, salt))
 
 
 def _move_bookmark(connection: Connection, passage: Passage) -> None:
@@ -409,6 +387,7 @@ def _sqlite(url: URL) -> Engine:
     except OSError as failure:
         raise _unusable(url.render_as_string(), failure.strerror or str(failure)) from failure
     engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "handle_error", _refused_by_driver)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -433,7 +412,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        return create_engine(
+        engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             pool_pre_ping=True,  # the server may have been restarted since the last question
@@ -446,6 +425,8 @@ def _postgresql(url: URL) -> Engine:
     except ImportError as failure:
         reason = "PostgreSQL needs psycopg: pip install 'fairwarning[postgresql]'"
         raise BadSetting("DATABASE_URL", url.render_as_string(), reason) from failure
+    event.listen(engine, "handle_error", _refused_by_driver)
+    return engine
 
 
 def _bring_up_to_date(connection: Connection) -> None:
@@ -481,7 +462,18 @@ def _writing(engine: Engine) -> Iterator[Connection]:
         raise ArchiveError(_one_line(failure)) from failure
 
 
-def _one_line(failure: SQLAlchemyError) -> str:
+def _refused_by_driver(context: ExceptionContext) -> ArchiveError | None:
+    """What a driver raises of its own accord, before the database has seen the value.
+
+    An integer beyond 64 bits, half a surrogate pair: SQLAlchemy lets these pass as they are.
+    """
+    failure = context.original_exception
+    if not isinstance(failure, OverflowError | ValueError | TypeError):
+        return None  # the database's own, which comes as SQLAlchemyError
+    return ArchiveError(f"a value that the database cannot hold: {_one_line(failure)}")
+
+
+def _one_line(failure: BaseException) -> str:
     # The driver's own words: SQLAlchemy's would bring the statement with them.
     words = str(getattr(failure, "orig", None) or failure).split()
     return " ".join(words)[:300]

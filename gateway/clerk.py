@@ -28,6 +28,7 @@ from sqlalchemy import Engine
 from engine import logs, presence
 from engine.core.codec import GENESIS, UnreadableRecord, chain, decode_event
 from engine.core.messages import Event
+from engine.entering import NotEntered, enter
 from engine.settings import BadSetting, LogSettings, refuse_to_start, unusable_data_dir
 from engine.streams import Log, Position, StreamError, UnsupportedServer
 from gateway import archive, demonstration, keys
@@ -87,7 +88,13 @@ async def _run(settings: GatewaySettings, engine: Engine) -> int:
             await _work(settings, log, engine, stopping)
         finally:
             await log.close()
-    except (StreamError, ArchiveError, BrokenHistory, demonstration.NotSeeded) as failure:
+    except (
+        StreamError,
+        ArchiveError,
+        BrokenHistory,
+        NotEntered,
+        demonstration.NotSeeded,
+    ) as failure:
         _log.error("the clerk stops", reason=str(failure))
         return 1
     _log.info("the clerk has written everything down")
@@ -97,10 +104,13 @@ async def _run(settings: GatewaySettings, engine: Engine) -> int:
 async def _work(
     settings: GatewaySettings, log: Log, engine: Engine, stopping: asyncio.Event
 ) -> None:
-    clerk = await Clerk.begin(log, engine, settings.log.shards)
+    house_keys = _keys(settings, await log.now())
+    salt = keys.anonymity_salt(house_keys)
+    clerk = await Clerk.begin(log, engine, settings.log.shards, salt)
     await clerk.catch_up()
     _log.info("the clerk follows the log", shards=settings.log.shards)
-    await _seed(settings, log, engine, stopping)
+    if house_keys.demo is not None:
+        await _seed(house_keys.demo, log, engine, settings.log.shards, stopping)
     alone = asyncio.Event()
     goodbye = asyncio.create_task(_set_when_alone(settings.log, stopping, alone))
     try:
@@ -127,19 +137,23 @@ async def _set_when_alone(
 class Clerk:
     """One pass after another over what the shards' histories have grown by."""
 
-    def __init__(self, log: EventLog, engine: Engine, bookmarks: dict[int, Bookmark]) -> None:
+    def __init__(
+        self, log: EventLog, engine: Engine, bookmarks: dict[int, Bookmark], salt: bytes
+    ) -> None:
         self._log = log
         self._engine = engine
+        self._salt = salt
         self._bookmarks = bookmarks
         # What the log itself said of a shard, to be compared when reading gets there.
         self._said: dict[int, Position] = {}
 
     @classmethod
-    async def begin(cls, log: EventLog, engine: Engine, shards: int) -> Clerk:
+    async def begin(cls, log: EventLog, engine: Engine, shards: int, salt: bytes) -> Clerk:
         """Take up where the archive's bookmarks are.  Every shard has a history by now.
 
-        Raises ``BrokenHistory`` where the log is not the one that the archive was written
-        from, or has lost what the archive holds.
+        *salt* is the house's secret, which bids' ids are made with.  Raises ``BrokenHistory``
+        where the log is not the one that the archive was written from, or has lost what the
+        archive holds.
         """
         bookmarks = await asyncio.to_thread(archive.bookmarks, engine)
         starts: dict[int, Bookmark] = {}
@@ -151,7 +165,7 @@ class Clerk:
                 _compare(shard, bookmarks[shard], said)
         await asyncio.to_thread(archive.begin, engine, starts)
         followed = {shard: (starts | bookmarks)[shard] for shard in range(shards)}
-        return cls(log, engine, followed)
+        return cls(log, engine, followed, salt)
 
     async def follow(self, until: asyncio.Event) -> None:
         """Write down what happens, as it happens, until told to end."""
@@ -177,7 +191,7 @@ class Clerk:
         passages = [await self._passage(shard, entries) for shard, entries in found]
         if not passages:
             return 0
-        await asyncio.to_thread(archive.record, self._engine, passages)
+        await asyncio.to_thread(archive.record, self._engine, passages, self._salt)
         for passage in passages:
             self._bookmarks[passage.shard] = passage.after
         return sum(len(passage.events) for passage in passages)
@@ -280,21 +294,23 @@ async def _try_log(settings: LogSettings) -> Log:
     return log
 
 
-async def _seed(
-    settings: GatewaySettings, log: Log, engine: Engine, stopping: asyncio.Event
-) -> None:
-    """Put the demonstration into the log, where any of its lots is missing."""
+def _keys(settings: GatewaySettings, now_ms: int) -> keys.HouseKeys:
     try:
-        demo = keys.load_or_create(settings, await log.now()).demo
+        return keys.load_or_create(settings, now_ms)
     except OSError as failure:
         raise unusable_data_dir(settings.log.data_dir, failure) from failure
-    if demo is None or not await asyncio.to_thread(
-        archive.missing_auctions, engine, demo.auction_ids
-    ):
+
+
+async def _seed(
+    demo: keys.Demo, log: Log, engine: Engine, shards: int, stopping: asyncio.Event
+) -> None:
+    """Put the demonstration into the log, where any of its lots is missing."""
+    if not await asyncio.to_thread(archive.missing_auctions, engine, demo.auction_ids):
         return
     commands = demonstration.plan(demo, demonstration.read_catalogue(), await log.now())
-    await demonstration.seed(log, commands, settings.log.shards, stopping)
-    _log.info("the demonstration sale is in the log", sale=demo.sale_id)
+    await enter(log, shards, commands, stopping)
+    if not stopping.is_set():  # else perhaps only a part of it; the next start adds the rest
+        _log.info("the demonstration sale is in the log", sale=demo.sale_id)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,18 @@
 """The demonstration sale: invented lots and bidders, put into the log like any others.
 
-``plan`` says what a house would wish for, ``seed`` wishes it.  Both may be done again at any
-time: what is there already is refused by the engine and stays as it is, so that a start that
-was cut off half-way is made good by the next.
+``plan`` says what a house would wish for; ``engine.entering`` wishes it.  Both may be done
+again at any time: what is there already is refused by the engine and stays as it is, so that
+a start that was cut off half-way is made good by the next.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
 from importlib.resources import files
-from itertools import groupby
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from engine.core.codec import encode_commands
 from engine.core.increments import table
 from engine.core.messages import (
     AddLot,
@@ -26,9 +21,7 @@ from engine.core.messages import (
     CreateSale,
     RegisterBidder,
     Terms,
-    shard_of_command,
 )
-from engine.streams import MAX_COMMANDS, Refused
 from gateway.keys import Demo
 
 _MINUTE_MS: Final = 60_000
@@ -52,18 +45,10 @@ _INCREMENTS: Final = table(
         (10_000_000, 1_000_000),
     ]
 )
-_TRY_AGAIN_S: Final = 0.1
-_TRIES: Final = 300  # 30 s: an engine that has just started reads its whole log first
 
 
 class NotSeeded(Exception):
-    """The demonstration could not be put into the log; one line says why."""
-
-
-class CommandLog(Protocol):
-    """What seeding needs of a log."""
-
-    async def append(self, entries: Sequence[tuple[int, bytes]]) -> list[str | Refused]: ...
+    """There is no such demonstration to be put into the log; one line says why."""
 
 
 class DemoSale(Struct, frozen=True):
@@ -128,37 +113,6 @@ def plan(demo: Demo, catalogue: DemoCatalogue, now_ms: int) -> list[Command]:
             for auction_id, lot, end in zip(demo.auction_ids, lots, ends, strict=False)
         ),
     ]
-
-
-async def seed(
-    log: CommandLog, commands: Sequence[Command], shards: int, stopping: asyncio.Event
-) -> None:
-    """Append the commands to their shards, waiting for an engine to lead them.
-
-    Returns early where the house is told to stop.  Raises ``NotSeeded`` where no engine takes
-    them, and ``StreamError``.
-    """
-    # sorted() keeps the order within a shard, and one entry is answered before the next.
-    by_shard = sorted(commands, key=lambda command: shard_of_command(command, shards))
-    for shard, group in groupby(by_shard, lambda command: shard_of_command(command, shards)):
-        wishes = list(group)
-        for start in range(0, len(wishes), MAX_COMMANDS):
-            payload = encode_commands(wishes[start : start + MAX_COMMANDS])
-            await _append(log, shard, payload, stopping)
-
-
-async def _append(log: CommandLog, shard: int, payload: bytes, stopping: asyncio.Event) -> None:
-    answer: str = ""
-    for _ in range(_TRIES):
-        if stopping.is_set():
-            return
-        [answer] = await log.append([(shard, payload)])
-        if answer not in ("UNLED", "OVERLOADED"):
-            break
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _TRY_AGAIN_S)
-    if answer in ("UNLED", "OVERLOADED", "TOO_BIG"):
-        raise NotSeeded(f"shard {shard} does not take the demonstration sale: {answer}")
 
 
 def _ends(lots: int) -> list[int]:

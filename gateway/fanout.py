@@ -27,6 +27,10 @@ class Reader(Protocol):
     def write(self, frame: bytes) -> None:
         """Send an encoded frame, without waiting."""
 
+
+class Own(Protocol):
+    """One of a bidder's own connections."""
+
     def write_personal(self, lot: LotView, frame: bytes) -> None:
         """Send what is this bidder's alone, about an event of this lot."""
 
@@ -60,9 +64,14 @@ class Channel:
         self._broadcast(frame)
         self._let_in()  # not before: their snapshot has this event already
 
+    @property
+    def is_level(self) -> bool:
+        """Has every event so far been sent?"""
+        return self._waiting is None
+
     def when_level(self, join: Callable[[], None]) -> None:
         """Call *join* when every event so far has been sent: now, or within an interval."""
-        if self._waiting is None:
+        if self.is_level:
             join()
         else:
             self._joining.append(join)
@@ -106,7 +115,7 @@ class Hub:
         self._merge_ms = merge_ms
         self._call_later = call_later
         self._channels: dict[str, Channel] = {}
-        self._own: dict[str, dict[Reader, None]] = {}
+        self._own: dict[str, dict[Own, None]] = {}
 
     def channel(self, auction_id: str) -> Channel:
         """The auction's channel."""
@@ -115,16 +124,16 @@ class Hub:
             channel = self._channels[auction_id] = Channel(self._merge_ms, self._call_later)
         return channel
 
-    def sign_in(self, consumer_id: str, reader: Reader) -> int:
+    def sign_in(self, consumer_id: str, connection: Own) -> int:
         """This connection is the bidder's own; how many they have now."""
         own = self._own.setdefault(consumer_id, {})
-        own[reader] = None
+        own[connection] = None
         return len(own)
 
-    def sign_out(self, consumer_id: str, reader: Reader) -> None:
+    def sign_out(self, consumer_id: str, connection: Own) -> None:
         """The connection has ended."""
         own = self._own.get(consumer_id, {})
-        own.pop(reader, None)
+        own.pop(connection, None)
         if not own:
             self._own.pop(consumer_id, None)
 
@@ -135,8 +144,8 @@ class Hub:
                 own = self._own.get(consumer_id)
                 if own:
                     encoded = frames.encode(personal)
-                    for reader in list(own):
-                        reader.write_personal(lot, encoded)
+                    for connection in list(own):
+                        connection.write_personal(lot, encoded)
         channel = self._channels.get(lot.auction_id)
         if channel is None:
             return

@@ -188,7 +188,8 @@ def verify_access_token(keys: HouseKeys, token: str, now_ms: int) -> Identity:
 
 
 def anonymity_salt(keys: HouseKeys) -> bytes:
-    """The secret that bidders' public names are made with: the same after every start."""
+    """The secret that public names, of bidders and bids, are made with: the same after every
+    start."""
     seed = keys.private_key.private_bytes_raw()
     return hmac.digest(seed, b"fairwarning-anonymous-bidder/v1", "sha256")
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from engine.core.messages import PlaceBid
 from gateway import archive
+from gateway.archive import ArchiveError
 from gateway.core import consumer
 from gateway.core.consumer import Problem
 from gateway.core.naming import anonymous_bidder, bid_id
@@ -34,9 +36,12 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 ANSWER_WITHIN_S = 5.0  # longer, and the bid is undecided as far as this answer goes
 LARGEST_BODY = 16 * 1024
+BODY_WITHIN_S = 10.0
 MOST_LISTED = 100
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _encoder = msgspec.json.Encoder(decimal_format="number")
+
+log = structlog.stdlib.get_logger()
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -108,7 +113,7 @@ async def place_bid(request: Request) -> Response:
         problem = consumer.refused(lot, event.answer)
         problem.headers.update(headers)
         raise problem
-    name = bid_id(lot.auction_id, consumer_id, cmd_id)
+    name = bid_id(lot.auction_id, consumer_id, cmd_id, gateway.salt)
     return answer(consumer.bid_answer(lot, name, event.answer), headers=headers)
 
 
@@ -217,7 +222,7 @@ def _lot(request: Request) -> LotView:
 
 def _limit(request: Request, default: int) -> int:
     text = request.query_params.get("limit", str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_LISTED:
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MOST_LISTED:
         raise _bad_query("limit", f"1 to {MOST_LISTED} was expected")
     return int(text)
 
@@ -238,10 +243,14 @@ def _after_cursor(found: list[LotView], cursor: str | None, gateway: Gateway) ->
 
 async def _body(request: Request) -> bytes:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise Problem(413, "Request body too large")
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    raise Problem(413, "Request body too large")
+    except TimeoutError as error:
+        raise Problem(408, "Request body too slow") from error
     return body
 
 
@@ -311,7 +320,7 @@ async def _public_bids(
     bids: list[tuple[str, str, int, int]] = []
     for bid in reversed(lot.bids):
         if bid.price is not None and len(bids) < limit:
-            name = bid_id(lot.auction_id, bid.consumer_id, bid.cmd_id)
+            name = bid_id(lot.auction_id, bid.consumer_id, bid.cmd_id, gateway.salt)
             bids.append((name, bid.consumer_id, bid.price, bid.at))
     return bids
 
@@ -327,7 +336,7 @@ async def _own_bids(
         return [(bid.bid_id, bid.amount, bid.at) for bid in found]
     own = [bid for bid in lot.bids if bid.consumer_id == consumer_id]
     return [
-        (bid_id(lot.auction_id, consumer_id, bid.cmd_id), bid.amount, bid.at)
+        (bid_id(lot.auction_id, consumer_id, bid.cmd_id, gateway.salt), bid.amount, bid.at)
         for bid in reversed(own[-limit:])
     ]
 
@@ -342,7 +351,7 @@ def answer(content: object, status: int = 200, headers: dict[str, str] | None = 
 
 
 def _answering(handler: Handler) -> Handler:
-    """Give every ``Problem`` the contract's body."""
+    """Give every ``Problem`` the contract's body, and an archive that fails one too."""
 
     async def handle(request: Request) -> Response:
         try:
@@ -350,5 +359,8 @@ def _answering(handler: Handler) -> Handler:
         except Problem as problem:
             body = {"error": problem.error, **problem.more}
             return answer(body, problem.status, problem.headers)
+        except ArchiveError as failure:
+            log.warning("a history cannot be read", reason=str(failure))
+            return answer({"error": "History is unavailable"}, 503)
 
     return handle

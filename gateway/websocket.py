@@ -1,18 +1,24 @@
-"""Joins ``core/session.py`` to a real socket.
+"""Joins ``core/session.py`` and ``following.py`` to a real socket.
 
 uvicorn takes a WebSocket protocol class of one's own.  ``LiveSocket`` is its sans-I/O class
 with three changes: once the endpoint has accepted, text goes straight to the session without
 a queue and a task per message; encoded frames go straight to the transport; and a reader who
 falls behind is closed with 4008 instead of being waited for.  Starlette keeps the route, the
 handshake and the origin check.
+
+What is queued for a reader is bounded also while a resume fills the queue at the reader's own
+pace: one page of the resume, and ``QUEUE_LIMIT`` bytes of everything else.  That wait has its
+end in the ping, which a peer that reads nothing cannot answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 from asyncio.transports import BaseTransport
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -36,17 +42,22 @@ from gateway.core.session import (
 )
 from gateway.core.view import LotView
 from gateway.feed import BidAnswer
+from gateway.following import Following
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
 SUBPROTOCOL = "fairwarning.v1"
 QUEUE_LIMIT = 256 * 1024  # bytes that a reader may be behind
+MOST_FRAGMENTS = 64  # of one message: empty ones would never reach the limit of its size
 CLOSE_PATIENCE_S = 5.0  # for the peer's close frame, and for a slow peer to read ours
 BINARY = 1003
 NOT_TEXT = 1007
+BROKEN = 1011
 RESTARTING = 1012
 SLOW = 4008
+
+log = structlog.stdlib.get_logger()
 
 
 class Framing(ServerProtocol):
@@ -63,6 +74,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
     """One connection: reads for a session, writes for the hub."""
 
     session: Session | None = None
+    following: Following
     gateway: Gateway
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────
@@ -72,9 +84,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self.conn = Framing(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.early: list[bytes] = []  # text that came before the endpoint had attached
         self.fragments: list[bytes] = []
-        self.follows: dict[str, asyncio.Task[None] | None] = {}  # a task while it catches up
-        self.replaying: set[str] = set()  # auctions whose personal events a resume will bring
-        self.paced = 0  # how many resumes are being sent at the reader's own pace
+        self.behind = 0  # bytes queued since the queue was full that are no part of a resume
         self.transport.set_write_buffer_limits(high=QUEUE_LIMIT)
 
     def handle_connect(self, event: Any) -> None:
@@ -89,12 +99,20 @@ class LiveSocket(WebSocketsSansIOProtocol):
             self._take()
 
     def handle_cont(self, event: Frame) -> None:
+        if self.close_sent:
+            return  # nothing is heard any more, and nothing collected
         self.fragments.append(bytes(event.data))
-        if event.fin:
+        if len(self.fragments) > MOST_FRAGMENTS:
+            self.end(POLICY, "too many fragments")
+        elif event.fin:
             self._take()
 
     def handle_bytes(self, event: Frame) -> None:
         self.end(BINARY, "text frames only")
+
+    def handle_ping(self) -> None:
+        # Counted like everything that is sent: pings cost their sender nothing.
+        self.write(b"".join(self.conn.data_to_send()))
 
     def _take(self) -> None:
         data = b"".join(self.fragments)
@@ -117,6 +135,10 @@ class LiveSocket(WebSocketsSansIOProtocol):
         """The handshake is done: from now on the session reads."""
         self.gateway = gateway
         self.session = session
+        feed = gateway.feed
+        self.following = Following(
+            self, gateway.saleroom, gateway.hub, feed.events_at, feed.lineages
+        )
         self.loop.call_later(HELLO_WITHIN_S, self._hello_is_due)
         early, self.early = self.early, []
         for data in early:
@@ -137,9 +159,9 @@ class LiveSocket(WebSocketsSansIOProtocol):
             elif isinstance(action, Submit):
                 self.gateway.feed.submit(action.command, self)
             elif isinstance(action, Follow):
-                self._follow(action)
+                self.following.follow(action)
             elif isinstance(action, Unfollow):
-                self._unfollow(action.auction_id)
+                self.following.unfollow(action.auction_id)
             elif isinstance(action, SignedIn):
                 self._sign_in(action.consumer_id)
             else:
@@ -147,7 +169,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def _sign_in(self, consumer_id: str) -> None:
         most = self.gateway.settings.connections_per_account
-        connections = self.gateway.hub.sign_in(consumer_id, self)
+        connections = self.following.sign_in(consumer_id)
         if most and connections > most:
             message = f"At most {most} connections an account."
             self.write(frames.encode(frames.error("rate_limited", message, retryAfterMs=1000)))
@@ -165,98 +187,49 @@ class LiveSocket(WebSocketsSansIOProtocol):
             message = "Bidding is unavailable. Your bid has not been placed: send it again."
             self.write(frames.encode(frames.error("overloaded", message, **named)))
 
-    # ── Following ────────────────────────────────────────────────────────────────────────
-
-    def _follow(self, request: Follow) -> None:
-        auction_id = request.auction_id
-        self._unfollow(auction_id)
-        self.follows[auction_id] = None
-        lot = self.gateway.saleroom.lots[auction_id]
-        same_history = request.lineage == self.gateway.feed.lineages[lot.shard]
-        resumes = same_history and request.seq is not None and request.seq <= lot.now.seq
-        if resumes:
-            # What is told of this lot from now on comes after ``resumed``, in its place.
-            self.replaying.add(auction_id)
-        self.gateway.hub.channel(auction_id).when_level(lambda: self._join(request, resumes))
-
-    def _join(self, request: Follow, resumes: bool) -> None:
-        """Begin where every other subscriber is: nothing waits to be merged now."""
-        if self.disconnected or request.auction_id not in self.follows:
-            return  # it has left in the meantime
-        self._unfollow(request.auction_id)  # where it asked twice, each is answered
-        self.follows[request.auction_id] = None
-        gateway = self.gateway
-        lot = gateway.saleroom.lots[request.auction_id]
-        lineage = gateway.feed.lineages[lot.shard]
-        mine = self.session.consumer_id if self.session else None
-        if not resumes or request.seq is None:
-            self.write(frames.encode(frames.snapshot(lot, lineage, mine)))
-            gateway.hub.channel(lot.auction_id).readers[self] = None
-            return
-        self.replaying.add(lot.auction_id)
-        self.write(frames.encode(frames.resumed(lot, lineage, request.seq, mine)))
-        start = lot.place_after(request.seq)
-        task = self.loop.create_task(self._catch_up(lot, start))
-        self.follows[lot.auction_id] = task
-
-    def _unfollow(self, auction_id: str) -> None:
-        task = self.follows.pop(auction_id, None)
-        if task is not None:
-            task.cancel()
-        self.replaying.discard(auction_id)
-        self.gateway.hub.channel(auction_id).readers.pop(self, None)
-
-    async def _catch_up(self, lot: LotView, start: int) -> None:
-        """Send every event from the lot's *start*-th on, then read with all the others."""
-        channel = self.gateway.hub.channel(lot.auction_id)
-        self.paced += 1
-        try:
-            while True:
-                places = list(lot.places[start : start + frames.PAGE])
-                start += len(places)
-                for event in await self.gateway.feed.events_at(lot.shard, places):
-                    self._replay(lot, event)
-                await self.writable.wait()  # at the reader's own pace
-                if start == len(lot.places):
-                    level = asyncio.Event()
-                    channel.when_level(level.set)
-                    if level.is_set():
-                        channel.readers[self] = None
-                        self.follows[lot.auction_id] = None
-                        self.replaying.discard(lot.auction_id)
-                        return
-                    await level.wait()
-        except StreamError:
-            # The log cannot be asked: what was sent so far is whole, the rest is elsewhere.
-            self.end(RESTARTING, '{"retryAfterMs":1000}')
-        finally:
-            self.paced -= 1
-
-    def _replay(self, lot: LotView, event: Any) -> None:
-        mine = self.session.consumer_id if self.session else None
-        for consumer_id, personal in frames.personal(lot, event):
-            if consumer_id == mine:
-                self.write(frames.encode(personal))
-        public = frames.public(lot, event)
-        if public is not None:
-            self.write(frames.encode(public))
-
     # ── Writing ──────────────────────────────────────────────────────────────────────────
 
     def write(self, frame: bytes) -> None:
         """Send an encoded frame.  The transport writes once a loop turn, however many."""
+        if self.close_sent:
+            return
+        self.transport.write(frame)
+        if not self.writable.is_set():
+            self._fall_behind(len(frame))
+
+    def write_past(self, frame: bytes) -> None:
+        """Send a frame of a resume, which waits for the reader after every page."""
         if not self.close_sent:
             self.transport.write(frame)
 
-    def write_personal(self, lot: LotView, frame: bytes) -> None:
-        """Send what is this bidder's alone, unless a resume will come to it."""
-        if lot.auction_id not in self.replaying:
-            self.write(frame)
-
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self.session is not None and not self.paced:
+        self.behind = 0
+        if self.session is not None and not self.following.catching_up:
             self.end(SLOW, "slow: resume from your last seq")
+
+    def _fall_behind(self, size: int) -> None:
+        self.behind += size
+        if self.behind > QUEUE_LIMIT:
+            self.end(SLOW, "slow: resume from your last seq")
+
+    async def until_writable(self) -> None:
+        """Wait until the reader has taken most of what it was sent, or is gone."""
+        # Again: who was woken before may have filled the queue anew.
+        while not self.writable.is_set():
+            await self.writable.wait()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a catch-up; what comes of it is told by ``failed`` alone."""
+        return self.loop.create_task(work)
+
+    def failed(self, error: Exception) -> None:
+        """A catch-up has ended before its time: what was sent is whole, the rest elsewhere."""
+        if isinstance(error, StreamError):
+            self.end(RESTARTING, '{"retryAfterMs":1000}')
+            return
+        log.error("a resume failed", exc_info=error)
+        self.end(BROKEN, "internal error")
 
     def end(self, code: int, reason: str) -> None:
         """Close from our side; whoever does not answer the close frame is cut off."""
@@ -295,10 +268,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
         if self.session is None:
             return
         self.session.closed = True
-        for auction_id in list(self.follows):
-            self._unfollow(auction_id)
-        if self.session.consumer_id is not None:
-            self.gateway.hub.sign_out(self.session.consumer_id, self)
+        self.following.leave()
         self.gateway.sockets.pop(self, None)
 
 

@@ -1,24 +1,16 @@
 """The house's side of a load test: sales, lots and paddles entered as commands of the log.
 
-It appends what a clerk would enter, in batches that one entry may hold, and asks again where
-the log says "later".  It works from one task alone, because a ``Log`` does.
+A test enters what it begins with by ``engine.entering``; ``Clerk`` does the same for what many
+tasks wish for while it runs, from one task alone, because a ``Log`` belongs to one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 
-from engine.core.codec import encode_commands
-from engine.core.messages import Command, shard_of, shard_of_command
+from engine.core.messages import Command, shard_of
+from engine.entering import enter
 from engine.streams import MAX_COMMANDS, Log
-
-LATER_S = 0.05
-PATIENCE_S = 30.0  # a log that takes nothing for as long has stopped
-
-
-class LogRefused(Exception):
-    """The log does not take what was to be entered."""
 
 
 def sale_on(shard: int, shards: int, prefix: str) -> str:
@@ -32,30 +24,6 @@ def sale_on(shard: int, shards: int, prefix: str) -> str:
 def lot_id(sale: str, number: int) -> str:
     """A lot's auction id; *sale* is the middle part of its sale's id."""
     return f"auction_{sale}_{number}"
-
-
-async def enter(log: Log, shards: int, commands: Iterable[Command]) -> None:
-    """Append *commands*, in order within each shard.  Raises ``LogRefused``, ``StreamError``."""
-    by_shard: dict[int, list[Command]] = {}
-    for command in commands:
-        by_shard.setdefault(shard_of_command(command, shards), []).append(command)
-    entries = [
-        (shard, encode_commands(batch[start : start + MAX_COMMANDS]))
-        for shard, batch in by_shard.items()
-        for start in range(0, len(batch), MAX_COMMANDS)
-    ]
-    for entry in entries:  # one by one: a refused one must not be overtaken
-        await _append(log, entry)
-
-
-async def _append(log: Log, entry: tuple[int, bytes]) -> None:
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
-    while (answer := (await log.append([entry]))[0]) in ("OVERLOADED", "UNLED"):
-        if asyncio.get_running_loop().time() > deadline:
-            raise LogRefused(f"shard {entry[0]} has answered {answer} for {PATIENCE_S:.0f} s")
-        await asyncio.sleep(LATER_S)
-    if answer == "TOO_BIG":
-        raise LogRefused(f"{len(entry[1])} bytes are too many for one entry of the log")
 
 
 class Clerk:

@@ -23,9 +23,10 @@ from redis import Redis
 
 from engine.core.codec import encode_commands
 from engine.core.messages import Command, shard_of
+from engine.entering import enter
 from engine.settings import LogSettings, read_log_settings
 from engine.streams import MAX_LAG, Log, open_when_ready
-from loadtests.clerk import enter, sale_on
+from loadtests.clerk import sale_on
 from loadtests.core.mix import make_mix
 from loadtests.decisions import ENTRY
 from loadtests.figures import Figure

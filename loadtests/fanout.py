@@ -29,8 +29,9 @@ from engine.core.messages import (
     RegisterBidder,
     Terms,
 )
+from engine.entering import enter
 from engine.streams import Log
-from loadtests.clerk import enter, lot_id, sale_on
+from loadtests.clerk import lot_id, sale_on
 from loadtests.client import seen_open
 from loadtests.crowd import Ear, disperse, gather_crowd, read_in_sweeps, sweep
 from loadtests.figures import Figure

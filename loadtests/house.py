@@ -48,7 +48,6 @@ _UNLIMITED = {
     "MESSAGE_RATE": "0",
     "CONNECTIONS_PER_ACCOUNT": "0",
     "CONNECTIONS_PER_ADDRESS": "0",
-    "HTTP_RATE": "0",
 }
 
 T = TypeVar("T")

@@ -33,8 +33,9 @@ from engine.core.messages import (
     OpenLot,
     RegisterBidder,
 )
+from engine.entering import NotEntered, enter
 from engine.streams import Log, StreamError
-from loadtests.clerk import Clerk, LogRefused, enter, lot_id, sale_on
+from loadtests.clerk import Clerk, lot_id, sale_on
 from loadtests.client import (
     BidRejected,
     Client,
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 # What may go wrong with the house, apart from deciding differently.
-_FAILURES = (HouseFailed, LogRefused, StreamError, SessionEnded, ProtocolBroken, BidRejected)
+_FAILURES = (HouseFailed, NotEntered, StreamError, SessionEnded, ProtocolBroken, BidRejected)
 
 
 def _first(failed: BaseException) -> BaseException:

@@ -48,24 +48,27 @@ def auctions_bid_on(events: Iterable[tuple[int, Event]]) -> list[str]:
     return sorted({event.auction_id for _, event in events if isinstance(event, BidAccepted)})
 
 
-def entries_of(events: Iterable[tuple[int, Event]], sale_of: Mapping[str, str]) -> Entries:
+def entries_of(
+    events: Iterable[tuple[int, Event]], sale_of: Mapping[str, str], salt: bytes
+) -> Entries:
     """The rows of *events*, (place in the shard's log, event).
 
-    *sale_of* knows the sale of every auction of ``auctions_bid_on`` that was added earlier.
+    *sale_of* knows the sale of every auction of ``auctions_bid_on`` that was added earlier;
+    *salt* is the house's secret, which bids' ids are made with.
     """
     entries = Entries()
     sales = dict(sale_of)
     for log_seq, event in events:
         match event:
             case BidAccepted():
-                entries.bids.append(_accepted(log_seq, event))
+                entries.bids.append(_accepted(log_seq, event, salt))
                 sale_id = sales[event.auction_id]
                 # Who bids without a paddle is registered by the bid; who had one was approved.
                 _seat(
                     entries, sale_id, event.consumer_id, event.paddle, "approved", event.answer.at
                 )
             case BidRefused():
-                entries.bids.append(_bid(log_seq, event))
+                entries.bids.append(_bid(log_seq, event, salt))
             case LotAdded():
                 sales[event.auction_id] = event.sale_id
                 entries.auctions.append(_auction(event))
@@ -121,12 +124,12 @@ def _seat(
     }
 
 
-def _bid(log_seq: int, event: BidAccepted | BidRefused) -> Row:
+def _bid(log_seq: int, event: BidAccepted | BidRefused, salt: bytes) -> Row:
     answer = event.answer
     return {
         "auction_id": event.auction_id,
         "log_seq": log_seq,
-        "bid_id": bid_id(event.auction_id, event.consumer_id, event.cmd_id),
+        "bid_id": bid_id(event.auction_id, event.consumer_id, event.cmd_id, salt),
         "consumer_id": event.consumer_id,
         "cmd_id": event.cmd_id,
         "at": answer.at,
@@ -141,10 +144,10 @@ def _bid(log_seq: int, event: BidAccepted | BidRefused) -> Row:
     }
 
 
-def _accepted(log_seq: int, event: BidAccepted) -> Row:
+def _accepted(log_seq: int, event: BidAccepted, salt: bytes) -> Row:
     # A silent raise shows no price: the one that stands was made by another bid.
     price = None if event.why is None else event.after.price
-    return {**_bid(log_seq, event), "paddle": event.paddle, "price": price, "why": event.why}
+    return {**_bid(log_seq, event, salt), "paddle": event.paddle, "price": price, "why": event.why}
 
 
 def _closed(event: LotClosed) -> Row:

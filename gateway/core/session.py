@@ -75,11 +75,19 @@ class Submit:
 Action = Send | Close | Follow | Unfollow | SignedIn | Submit
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Whom an access token speaks for, and until when (the log's ms)."""
+
+    consumer_id: str
+    expires_at: int
+
+
 class House(Protocol):
     """What a session asks of the gateway that it lives in."""
 
-    def admit(self, key: str, token: str | None) -> str | None:
-        """The consumer of a token, None without one.  Raises ``Unauthorized``."""
+    def admit(self, key: str, token: str | None) -> Admitted | None:
+        """The bidder of a token, None without one.  Raises ``Unauthorized``."""
 
     def knows(self, auction_id: str) -> bool:
         """Is there such a lot?"""
@@ -100,6 +108,7 @@ class Session:
         self.house = house
         self.bids = bids
         self.consumer_id: str | None = None
+        self.expires_at = 0
         self.welcomed = False
         self.closed = False
         self._messages = Bucket(rate) if rate is not None else None
@@ -147,10 +156,13 @@ class Session:
         if request.ticket is not None or request.operator_key is not None:
             return self._unauthorized("sign in with a publishable key and an access token")
         try:
-            self.consumer_id = self.house.admit(request.key, request.token)
+            admitted = self.house.admit(request.key, request.token)
         except Unauthorized as error:
             return self._unauthorized(str(error))
+        if admitted is not None:
+            self.consumer_id, self.expires_at = admitted.consumer_id, admitted.expires_at
         self.welcomed = True
+        self._invalid = 0
         role = "spectator" if self.consumer_id is None else "bidder"
         now = self.house.log_now()
         actions: list[Action] = []
@@ -164,6 +176,8 @@ class Session:
         self._invalid = 0
         if self.consumer_id is None:
             return [Send(frames.error("unauthorized", "Sign in to bid.", **named))]
+        if self.house.log_now() >= self.expires_at:
+            return self._unauthorized("the access token has expired", named)
         if not self.house.knows(bid.auction_id):
             return [_not_found(bid.auction_id, cmdId=bid.cmd_id)]
         bucket = self.bids.of(self.consumer_id, now)
@@ -192,8 +206,8 @@ class Session:
             return [told, *self._end(POLICY, "invalid")]
         return [told]
 
-    def _unauthorized(self, reason: str) -> list[Action]:
-        told = Send(frames.error("unauthorized", reason))
+    def _unauthorized(self, reason: str, named: Json | None = None) -> list[Action]:
+        told = Send(frames.error("unauthorized", reason, **(named or {})))
         return [told, *self._end(NOT_SIGNED_IN, "unauthorized")]
 
     def _end(self, code: int, reason: str) -> list[Action]:

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
 from engine.core.messages import (
@@ -37,6 +39,9 @@ from engine.core.messages import (
 
 BidderStatus = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING", "WON", "LOST"]
 LOT_EVENTS = frozenset(get_args(LotEvent))
+# Events of a lot that are kept for those who resume: a page of a resume, minutes of a busy lot,
+# and some 300 KB at most.
+RECENT = 500
 
 
 class TakenBid(NamedTuple):
@@ -91,6 +96,7 @@ class LotView:
     # Where each event that somebody is told of stands in the log, and its public seq.
     places: array[int] = field(default_factory=lambda: array("Q"))
     seqs: array[int] = field(default_factory=lambda: array("Q"))
+    recent: deque[BidAccepted | LotEvent] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     @property
     def opens_at(self) -> int | None:
@@ -117,6 +123,22 @@ class LotView:
     def place_after(self, seq: int) -> int:
         """Which of ``places`` is the first after public *seq*."""
         return bisect_right(self.seqs, seq)
+
+    def remembered_from(self, place: int) -> list[Event] | None:
+        """All events from the *place*-th of ``places`` on; None where the log must be asked."""
+        first = len(self.places) - len(self.recent)
+        return list(islice(self.recent, place - first, None)) if place >= first else None
+
+    def forget(self) -> None:
+        """Keep only what every page shows: the rest can be read in the archive and the log."""
+        self.bids = None
+        self.recent.clear()
+
+    def keep(self, place: int, event: BidAccepted | LotEvent) -> None:
+        """Somebody is told of this event, which stands at *place* of the log."""
+        self.places.append(place)
+        self.seqs.append(event.after.seq)
+        self.recent.append(event)
 
 
 @dataclass(slots=True)
@@ -163,8 +185,7 @@ class Saleroom:
         lot = self.lots[event.auction_id]
         lot.now = event.after
         lot.at = event.at
-        lot.places.append(place)
-        lot.seqs.append(event.after.seq)
+        lot.keep(place, event)
         if isinstance(event, LotOpened):
             lot.opened_at = event.at
         elif isinstance(event, LotClosed):
@@ -180,8 +201,7 @@ class Saleroom:
         answer = event.answer
         lot.now = event.after
         lot.at = answer.at
-        lot.places.append(place)
-        lot.seqs.append(event.after.seq)
+        lot.keep(place, event)
         if event.after.asking_bid is not None and event.after.price is not None:
             lot.increment = event.after.asking_bid - event.after.price
         lot.sale.paddles.setdefault(event.consumer_id, event.paddle)

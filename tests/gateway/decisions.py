@@ -7,9 +7,9 @@ seed.  ``expected`` is what an archive of those events must hold, told in the pl
 
 from __future__ import annotations
 
+import hmac
 import random
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -48,6 +48,7 @@ from gateway.archive import Bookmark, Passage
 
 AT = 1_795_000_000_000
 LINEAGE = "lineage-one"
+SALT = b"what the house keeps to itself"
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -150,9 +151,7 @@ class Leader:
             head = chain(head, event)
         before = (at.cursor, at.seq, at.head)
         await self._log.commit([Commit(at.shard, at.epoch, *before, entry, head, events)])
-        self._at = Leadership(
-            at.shard, at.epoch, at.lineage, entry, at.seq + len(events), head, False
-        )
+        self._at = Leadership(at.shard, at.epoch, at.lineage, entry, at.seq + len(events), head)
 
     @property
     def seq(self) -> int:
@@ -223,17 +222,19 @@ async def whole_history(log: Log, shards: int) -> dict[int, list[tuple[int, byte
     return history
 
 
-def expected(history: dict[int, list[Event]]) -> Rows:
-    """The rows, event by event."""
+def expected(history: dict[int, list[Event]], salt: bytes = SALT) -> Rows:
+    """The rows, event by event; *salt* is the house's secret."""
     tables = ("sales", "auctions", "registrations", "bids", "results")
     rows: dict[str, dict[Any, dict[str, Any]]] = {name: {} for name in tables}
     for events in history.values():
         for seq, event in enumerate(events, 1):
-            _expect(rows, seq, event)
+            _expect(rows, seq, event, salt)
     return {name: [found[key] for key in sorted(found)] for name, found in rows.items()}
 
 
-def _expect(rows: dict[str, dict[Any, dict[str, Any]]], seq: int, event: Event) -> None:
+def _expect(
+    rows: dict[str, dict[Any, dict[str, Any]]], seq: int, event: Event, salt: bytes
+) -> None:
     if isinstance(event, SaleCreated):
         sale = event.sale
         rows["sales"][sale.sale_id] = {
@@ -266,7 +267,7 @@ def _expect(rows: dict[str, dict[Any, dict[str, Any]]], seq: int, event: Event) 
             rows, event.sale_id, event.consumer_id, event.paddle, event.admission, event.at
         )
     elif isinstance(event, BidAccepted | BidRefused):
-        _expect_bid(rows, seq, event)
+        _expect_bid(rows, seq, event, salt)
     elif isinstance(event, LotClosed | LotCanceled):
         _expect_result(rows, event)
     elif isinstance(event, LotSettled):
@@ -295,14 +296,17 @@ def _expect_seat(
 
 
 def _expect_bid(
-    rows: dict[str, dict[Any, dict[str, Any]]], seq: int, event: BidAccepted | BidRefused
+    rows: dict[str, dict[Any, dict[str, Any]]],
+    seq: int,
+    event: BidAccepted | BidRefused,
+    salt: bytes,
 ) -> None:
     accepted = event if isinstance(event, BidAccepted) else None
-    key = f"{event.auction_id}|{event.consumer_id}|{event.cmd_id}"
+    said = f"bid|{event.auction_id}|{event.consumer_id}|{event.cmd_id}"
     rows["bids"][event.auction_id, seq] = {
         "auction_id": event.auction_id,
         "log_seq": seq,
-        "bid_id": "bid_" + sha256(key.encode()).hexdigest()[:24],
+        "bid_id": "bid_" + hmac.digest(salt, said.encode(), "sha256").hex()[:24],
         "consumer_id": event.consumer_id,
         "cmd_id": event.cmd_id,
         "paddle": accepted.paddle if accepted else None,

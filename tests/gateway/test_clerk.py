@@ -25,6 +25,7 @@ from gateway.demonstration import plan, read_catalogue
 from gateway.settings import read_gateway_settings
 from tests import servers
 from tests.gateway.decisions import (
+    SALT,
     Crowd,
     Leader,
     bid,
@@ -72,13 +73,13 @@ async def open_sales(leaders: list[Leader]) -> None:
         await leader.decide(*sale_of_lots(sale, lots=4))
 
 
-async def agrees(log: Log, store: Engine) -> bool:
+async def agrees(log: Log, store: Engine, salt: bytes = SALT) -> bool:
     """Whether the archive holds exactly what the log's history comes to."""
     history = await whole_history(log, SHARDS)
     events = {s: [decode_event(payload) for _, payload in found] for s, found in history.items()}
     positions = {shard: archive.position(store, shard) for shard in range(SHARDS)}
     assert positions == {shard: len(found) for shard, found in events.items()}
-    assert held(store) == expected(events)
+    assert held(store) == expected(events, salt)
     return True
 
 
@@ -102,7 +103,7 @@ async def test_everything_that_happens_is_written_down(
 ) -> None:
     """A clerk that follows two shards while they sell writes each event once."""
     await open_sales(leaders)
-    clerk = await Clerk.begin(log, store, SHARDS)
+    clerk = await Clerk.begin(log, store, SHARDS, SALT)
     crowds = [Crowd(number, sale) for number, sale in enumerate(SALES)]
     for _ in range(20):
         for leader, crowd in zip(leaders, crowds, strict=True):
@@ -120,7 +121,7 @@ async def test_a_history_longer_than_a_turn_is_caught_up_with(
     crowd = Crowd(3, SALES[0])
     while leaders[0].seq < 2_500:
         await leaders[0].decide(*crowd.wishes(250))
-    clerk = await Clerk.begin(log, store, SHARDS)
+    clerk = await Clerk.begin(log, store, SHARDS, SALT)
     assert await clerk.turn(0) < leaders[0].seq
     await clerk.catch_up()
     assert await agrees(log, store)
@@ -131,16 +132,17 @@ async def test_a_clerk_goes_on_where_the_last_one_stopped(
 ) -> None:
     """The bookmark is all that a new clerk needs."""
     await open_sales(leaders)
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     await leaders[0].decide(bid("cons_ana", 20_000))
     await leaders[1].decide(SettleLot("auction_k3f7_1"))  # refused: it leaves no row
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     assert await agrees(log, store)
 
 
-async def test_following_ends_when_told(log: Log, leaders: list[Leader], store: Engine) -> None:
+async def test_following_ends_when_told(valkey: str, leaders: list[Leader], store: Engine) -> None:
     """An idle clerk notices within a moment that it shall end."""
-    clerk = await Clerk.begin(log, store, SHARDS)
+    line = await Log.open(valkey)  # the leaders' is in use while the clerk waits
+    clerk = await Clerk.begin(line, store, SHARDS, SALT)
     ending = asyncio.Event()
     following = asyncio.create_task(clerk.follow(ending))
     await leaders[0].decide(*sale_of_lots())
@@ -148,6 +150,7 @@ async def test_following_ends_when_told(log: Log, leaders: list[Leader], store: 
     ending.set()
     async with asyncio.timeout(5):
         await following
+    await line.close()
 
 
 # ── Another history ──────────────────────────────────────────────────────────────────────
@@ -206,7 +209,7 @@ async def test_a_changed_history_is_not_written_down(
     """A bid made smaller, an event left out, or bytes that are none: nothing is believed."""
     await leaders[0].decide(*sale_of_lots(), bid("cons_ana", 20_100))
     assert leaders[0].seq == 4
-    tampered = await Clerk.begin(Tampered(log, change), store, SHARDS)
+    tampered = await Clerk.begin(Tampered(log, change), store, SHARDS, SALT)
     with pytest.raises(BrokenHistory, match=complaint):
         await tampered.turn(0)
     assert archive.position(store, 0) == 0
@@ -218,10 +221,10 @@ async def test_an_end_that_is_only_late_is_waited_for(
 ) -> None:
     """Where the log says more than it shows, what is there is written, and the rest later."""
     await leaders[0].decide(*sale_of_lots(), bid("cons_ana", 20_100))
-    late = await Clerk.begin(Tampered(log, forget(4)), store, SHARDS)
+    late = await Clerk.begin(Tampered(log, forget(4)), store, SHARDS, SALT)
     await late.turn(0)
     assert archive.position(store, 0) == 3
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     assert await agrees(log, store)
 
 
@@ -237,10 +240,10 @@ async def test_a_change_far_behind_the_logs_end_is_found(
     crowd = Crowd(3, SALES[0])
     while leaders[0].seq < 2_500:
         await leaders[0].decide(*crowd.wishes(250))
-    tampered = await Clerk.begin(Tampered(log, lower_bid), store, SHARDS)
+    tampered = await Clerk.begin(Tampered(log, lower_bid), store, SHARDS, SALT)
     with pytest.raises(BrokenHistory, match="the chain is broken"):
         await tampered.catch_up()
-    again = await Clerk.begin(log, store, SHARDS)
+    again = await Clerk.begin(log, store, SHARDS, SALT)
     with pytest.raises(BrokenHistory, match="the chain is broken"):
         await again.catch_up()
 
@@ -263,14 +266,14 @@ async def test_another_lineage_stops_the_clerk(
 ) -> None:
     """A log that was made anew has another lineage: its events are not the archive's."""
     await open_sales(leaders)
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     before = held(store)
     with redis.Redis.from_url(valkey) as client:
         client.flushall()
     for shard in range(SHARDS):
         await Leader.lead(log, shard, SHARDS, "lineage-two")
     with pytest.raises(BrokenHistory, match=r"lineage-one.*lineage-two"):
-        await Clerk.begin(log, store, SHARDS)
+        await Clerk.begin(log, store, SHARDS, SALT)
     assert held(store) == before
 
 
@@ -278,7 +281,7 @@ async def test_a_lineage_that_changes_under_way_stops_the_clerk(
     log: Log, leaders: list[Leader], store: Engine, valkey: str
 ) -> None:
     """Declared while the clerk was reading: what comes after it is not written."""
-    clerk = await Clerk.begin(log, store, SHARDS)
+    clerk = await Clerk.begin(log, store, SHARDS, SALT)
     await open_sales(leaders)
     with redis.Redis.from_url(valkey) as client:
         client.hset(keys_of(0)[2], "lineage", "lineage-two")
@@ -302,11 +305,11 @@ async def test_a_log_that_went_back_stops_the_clerk(
 ) -> None:
     """Shorter than the archive, or as long with another content: the clerk does not go on."""
     await open_sales(leaders)
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     with redis.Redis.from_url(valkey) as client:
         client.hset(keys_of(1)[2], field, value)
     with pytest.raises(BrokenHistory, match=f"shard 1.*{complaint}"):
-        await Clerk.begin(log, store, SHARDS)
+        await Clerk.begin(log, store, SHARDS, SALT)
 
 
 # ── The process ──────────────────────────────────────────────────────────────────────────
@@ -332,6 +335,12 @@ def open_clerk(data_dir: Path, valkey: str, url: str, **variables: str) -> Runni
     return Running(python("-m", "gateway.clerk"), environment(**{**settings, **variables}))
 
 
+def salt_of(data_dir: Path) -> bytes:
+    """The secret of the house whose folder it is."""
+    settings = read_gateway_settings({"DATA_DIR": str(data_dir), "DEMO": "0"})
+    return keys.anonymity_salt(keys.load_or_create(settings, 1))
+
+
 async def test_killed_again_and_again_it_misses_nothing(
     log: Log, leaders: list[Leader], store: Engine, data_dir: Path, valkey: str, url: str
 ) -> None:
@@ -353,7 +362,7 @@ async def test_killed_again_and_again_it_misses_nothing(
         process.line_with("follows the log")
         process.signal(signal.SIGTERM)
         assert process.ended() == 0, process.lines
-    assert await agrees(log, store), f"seed {seed}"
+    assert await agrees(log, store, salt_of(data_dir)), f"seed {seed}"
 
 
 async def _sell(leaders: list[Leader], dice: random.Random, over: asyncio.Event) -> None:
@@ -379,7 +388,7 @@ async def test_it_ends_after_the_gateways_and_with_the_log_read(
             await when(lambda: archive.position(store, 0) == leaders[0].seq)
             await leaders[1].decide(bid("cons_bo", 20_000, auction="auction_k3f7_1"))
         assert process.ended() == 0, process.lines
-    assert await agrees(log, store)
+    assert await agrees(log, store, salt_of(data_dir))
 
 
 class Held(Tampered):
@@ -419,7 +428,7 @@ async def test_what_comes_with_the_last_gateways_end_is_written_down(
     stopping = asyncio.Event()
     stopping.set()
     await clerk._work(settings, cast("Log", held_log), store, stopping)
-    assert await agrees(log, store)
+    assert await agrees(log, store, salt_of(data_dir))
 
 
 async def test_it_is_seen_to_be_there(
@@ -441,7 +450,7 @@ async def test_a_broken_history_stops_it_with_a_line(
 ) -> None:
     """Exit code 1, and a line that says which shard and why."""
     await open_sales(leaders)
-    await (await Clerk.begin(log, store, SHARDS)).catch_up()
+    await (await Clerk.begin(log, store, SHARDS, SALT)).catch_up()
     with redis.Redis.from_url(valkey) as client:
         client.hset(keys_of(1)[2], "lineage", "lineage-two")
     with open_clerk(data_dir, valkey, url) as process:
@@ -572,7 +581,7 @@ async def test_a_demonstration_that_is_half_there_is_completed(
     opened = {row["auction_id"]: row["terms"]["opens_at"] for row in held(store)["auctions"]}
     old = [opened[auction_id] == 1_700_000_000_000 for auction_id in demo.auction_ids]
     assert old == [True] * 3 + [False] * (len(old) - 3)
-    assert await agrees(log, store)
+    assert await agrees(log, store, salt_of(data_dir))
 
 
 async def test_without_a_demonstration_the_house_stays_empty(

@@ -1,15 +1,11 @@
-"""The demonstration sale: what is wished for, and how it gets into the log."""
+"""The demonstration sale: what is wished for."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from engine.core.codec import decode_commands
 from engine.core.messages import (
     AddLot,
     BidderRegistered,
@@ -24,9 +20,8 @@ from engine.core.messages import (
     shard_of_command,
 )
 from engine.core.sale import Shard, execute
-from engine.streams import Refused
 from gateway import demonstration, keys
-from gateway.demonstration import NotSeeded, plan, read_catalogue, seed
+from gateway.demonstration import NotSeeded, plan, read_catalogue
 from gateway.settings import read_gateway_settings
 
 NOW = 1_795_000_000_000
@@ -120,87 +115,3 @@ def test_more_lots_than_the_catalogue_has_are_not_made_up(demo: keys.Demo) -> No
     few = demonstration.DemoCatalogue(catalogue.sale, catalogue.lots[:3])
     with pytest.raises(NotSeeded, match="3 lots"):
         plan(demo, few, NOW)
-
-
-# ── Into the log ─────────────────────────────────────────────────────────────────────────
-
-
-@dataclass
-class Doorkeeper:
-    """A log that gives the answers it was told to, then lets everything in."""
-
-    answers: list[Refused] = field(default_factory=list)
-    asked: int = 0
-    let_in: list[tuple[int, list[Command]]] = field(default_factory=list)
-
-    async def append(self, entries: Sequence[tuple[int, bytes]]) -> list[str | Refused]:
-        self.asked += 1
-        if self.answers:
-            return [self.answers.pop(0) for _ in entries]
-        self.let_in += [(shard, decode_commands(payload)) for shard, payload in entries]
-        return ["1-0" for _ in entries]
-
-
-async def test_everything_gets_in_once_and_in_order(wishes: list[Command]) -> None:
-    """Each command in its shard, none twice."""
-    log = Doorkeeper()
-    await seed(log, wishes, 16, asyncio.Event())
-    assert [command for _, entry in log.let_in for command in entry] == wishes
-    for shard, entry in log.let_in:
-        assert {shard_of_command(command, 16) for command in entry} == {shard}
-
-
-async def test_entries_stay_within_what_the_engine_takes() -> None:
-    """A large sale comes in several entries; the order within its shard is kept."""
-    wishes: list[Command] = [
-        RegisterBidder(f"seq_{sale}", f"cons_{number}") for number in range(300) for sale in "ab"
-    ]
-    log = Doorkeeper()
-    await seed(log, wishes, 16, asyncio.Event())
-    assert [len(entry) for _, entry in log.let_in] == [256, 44, 256, 44]
-    for sale in ("seq_a", "seq_b"):
-        of_sale = [
-            command
-            for _, entry in log.let_in
-            for command in entry
-            if isinstance(command, RegisterBidder) and command.sale_id == sale
-        ]
-        assert of_sale == [w for w in wishes if isinstance(w, RegisterBidder) and w.sale_id == sale]
-
-
-async def test_an_engine_that_is_not_there_yet_is_waited_for(
-    wishes: list[Command], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Refused for want of a leader or for a backlog, it asks again."""
-    monkeypatch.setattr(demonstration, "_TRY_AGAIN_S", 0)
-    log = Doorkeeper(["UNLED", "UNLED", "OVERLOADED"])
-    await seed(log, wishes, 16, asyncio.Event())
-    assert len(log.let_in) == 1
-
-
-async def test_an_engine_that_never_comes_is_named(
-    wishes: list[Command], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The waiting has an end, with a line for it."""
-    monkeypatch.setattr(demonstration, "_TRY_AGAIN_S", 0)
-    log = Doorkeeper(["UNLED"] * 1_000)
-    with pytest.raises(NotSeeded, match="UNLED"):
-        await seed(log, wishes, 16, asyncio.Event())
-    assert 100 < log.asked < 1_000
-
-
-async def test_what_is_too_big_is_not_tried_again(wishes: list[Command]) -> None:
-    """A refusal that time does not heal ends it at once."""
-    log = Doorkeeper(["TOO_BIG"])
-    with pytest.raises(NotSeeded, match="TOO_BIG"):
-        await seed(log, wishes, 16, asyncio.Event())
-    assert log.asked == 1
-
-
-async def test_a_stop_ends_the_waiting(wishes: list[Command]) -> None:
-    """Told to stop, it asks no more."""
-    stopping = asyncio.Event()
-    stopping.set()
-    log = Doorkeeper(["UNLED"] * 1_000)
-    await seed(log, wishes, 16, stopping)
-    assert log.asked == 0

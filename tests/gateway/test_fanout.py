@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.frames import Json
-from gateway.core.view import LotView
 from gateway.fanout import Channel
 
 
@@ -43,9 +42,6 @@ class Listener:
     def write(self, frame: bytes) -> None:
         self.frames.append(json.loads(frame[frame.index(b"{") :]))
         self.times.append(self.clock.now)
-
-    def write_personal(self, lot: LotView, frame: bytes) -> None:
-        raise AssertionError("a channel is public")
 
 
 class Room:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import httpx
 import pytest
 
 from engine.core.messages import CloseLot, Command
-from gateway import archive
+from gateway import app, archive
 from gateway.app import Gateway, build
 from gateway.keys import load_or_create, mint_access_token
 from gateway.settings import read_gateway_settings
 from tests.gateway.decisions import AT, LINEAGE, bid, decided, passages, sale_of_lots
+from tests.processes import PATIENCE_S
 
 LOT = "auction_k3f9_1"
 NOW = AT + 3_600_000
@@ -44,22 +46,27 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     database.dispose()
 
 
-async def histories(gateway: Gateway) -> list[Any]:
-    """All bids, and each bidder's own, as the API answers them."""
-    headers = {"X-Publishable-Key": gateway.keys.publishable_key}
+async def history(gateway: Gateway, consumer: str, path: str) -> httpx.Response:
+    """What the API answers when it is asked for bids on the lot."""
+    token = mint_access_token(gateway.keys, consumer, 60, NOW)
+    headers = {
+        "X-Publishable-Key": gateway.keys.publishable_key,
+        "Authorization": f"Bearer {token}",
+    }
     transport = httpx.ASGITransport(build(gateway))
     async with httpx.AsyncClient(transport=transport, base_url="http://house") as client:
-        found = []
-        for consumer in ("cons_anna", "cons_bert", "cons_cleo", "cons_nobody"):
-            token = mint_access_token(gateway.keys, consumer, 60, NOW)
-            for path in ("bids", "bids?limit=2", "bids/history", "bids/history?limit=1"):
-                url = f"/api/v1/auctions/{LOT}/{path}"
-                answer = await client.get(
-                    url, headers={**headers, "Authorization": f"Bearer {token}"}
-                )
-                assert answer.status_code == 200, answer.text
-                found.append(answer.json())
-        return found
+        return await client.get(f"/api/v1/auctions/{LOT}/{path}", headers=headers)
+
+
+async def histories(gateway: Gateway) -> list[Any]:
+    """All bids, and each bidder's own, as the API answers them."""
+    found = []
+    for consumer in ("cons_anna", "cons_bert", "cons_cleo", "cons_nobody"):
+        for path in ("bids", "bids?limit=2", "bids/history", "bids/history?limit=1"):
+            answer = await history(gateway, consumer, path)
+            assert answer.status_code == 200, answer.text
+            found.append(answer.json())
+    return found
 
 
 def write_down(gateway: Gateway, events: int | None = None) -> None:
@@ -67,7 +74,7 @@ def write_down(gateway: Gateway, events: int | None = None) -> None:
     wishes: list[Command] = [*sale_of_lots(), *BIDS, CloseLot(LOT)]
     parts = passages(decided(wishes)[:events], size=3)
     archive.begin(gateway.archive, {0: parts[0].before})
-    archive.record(gateway.archive, parts)
+    archive.record(gateway.archive, parts, gateway.salt)
     assert parts[0].before.lineage == LINEAGE
 
 
@@ -104,9 +111,49 @@ async def test_an_open_lot_is_never_forgotten(tmp_path: Path) -> None:
         house.saleroom.fold(0, place, event)
     parts = passages(events, size=100)
     archive.begin(database, {0: parts[0].before})
-    archive.record(database, parts)
+    archive.record(database, parts, house.salt)
 
     await house.forget_archived()
 
     assert house.saleroom.lots[LOT].bids is not None
     database.dispose()
+
+
+@pytest.mark.parametrize("path", ["bids", "bids/history"])
+async def test_an_archive_that_fails_is_no_bare_error(gateway: Gateway, path: str) -> None:
+    """The caller learns that it may ask again later, and by which number to report it."""
+    write_down(gateway)
+    await gateway.forget_archived()
+    with gateway.archive.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE bids")
+
+    answer = await history(gateway, "cons_anna", path)
+
+    assert answer.status_code == 503
+    assert answer.json() == {"error": "History is unavailable"}
+    assert answer.headers["X-Request-ID"]
+
+
+async def test_an_archive_that_fails_does_not_end_the_gateway(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be looked up is kept in memory; the next round looks again."""
+    monkeypatch.setattr(app, "EVICT_EVERY_S", 0)
+    failures: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(app.log, "warning", lambda _, reason: failures.put_nowait(reason))
+    with gateway.archive.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE positions RENAME TO mislaid")
+
+    async with asyncio.timeout(PATIENCE_S):
+        rounds = asyncio.create_task(gateway._evict())
+        for _ in range(2):
+            assert "positions" in await failures.get()
+        assert gateway.saleroom.lots[LOT].bids is not None
+
+        with gateway.archive.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE mislaid RENAME TO positions")
+        write_down(gateway)
+        while gateway.saleroom.lots[LOT].bids is not None:
+            await asyncio.sleep(0.005)
+    assert not rounds.done()
+    rounds.cancel()

@@ -237,6 +237,26 @@ def test_a_text_may_come_in_fragments(house: House) -> None:
         assert raw.frame_json()["t"] == 7
 
 
+def test_too_many_fragments(house: House) -> None:
+    """64 of one message are taken; one more, and be it empty, is 1008; each message counts
+    for itself."""
+    with RawSocket(house) as raw:
+        raw.hello(house)
+        empty = framed(CONTINUATION, b"", fin=False)
+        for _ in range(2):
+            raw.send(framed(TEXT, PING_T, fin=False) + empty * 62 + framed(CONTINUATION, b""))
+            assert raw.frame_json()["t"] == 7
+        raw.send(framed(TEXT, PING_T, fin=False) + empty * 63)
+        raw.send(framed(PING, b"still here"))
+        assert raw.frame() == (PONG, b"still here")
+        raw.send(empty * 10_000)
+        assert raw.frames_until_close()[-1][1] == b"\x03\xf0too many fragments"
+    with RawSocket(house) as raw:
+        raw.hello(house)
+        raw.send(framed(TEXT, PING_T, fin=False) + empty * 63 + framed(CONTINUATION, b""))
+        assert raw.close_code() == 1008
+
+
 BROKEN_FRAMES = {
     "continuation of nothing": framed(CONTINUATION, PING_T),
     "open continuation of nothing": framed(CONTINUATION, PING_T, fin=False),

@@ -30,6 +30,7 @@ from tests.integration.live import (
     CLOSE,
     PERSONAL,
     PING,
+    PONG,
     PUBLIC,
     STATE,
     TEXT,
@@ -38,6 +39,7 @@ from tests.integration.live import (
     connected,
     fold,
     following,
+    framed,
     public_of,
     seqs_covered,
     signed_in,
@@ -1224,6 +1226,36 @@ async def _slow_resume(house: House) -> None:
             # It has caught up, and reads with the others now.
             await house.wish(PauseLot(auction_id))
             assert (await asyncio.to_thread(slow.frame_json))["seq"] == 5_004
+
+
+@pytest.mark.parametrize("noise", ["events", "pongs"])
+def test_a_resume_excuses_nothing_else(house: House, noise: str) -> None:
+    """Whoever reads nothing during a resume is closed with 4008 when what came beside it is
+    more than the queue limit: events of another lot, or the pongs they asked for."""
+    asyncio.run(_slow_in_a_resume(house, noise))
+
+
+async def _slow_in_a_resume(house: House, noise: str) -> None:
+    past, present = await house.lot(), await house.lot()
+    async with following(house, past) as live:
+        lineage = live.heard[-1]["lineage"]
+        await many_events(house, live, past)
+        with RawSocket(house, receive_buffer=8_192) as slow:
+            slow.hello(house)
+            slow.send_json({"type": "subscribe", "auctionId": present})
+            assert slow.frame_json()["type"] == "snapshot"
+            slow.send_json({"type": "subscribe", "auctionId": past, "lineage": lineage, "seq": 0})
+            assert slow.frame_json()["type"] == "resumed"
+            await asyncio.sleep(0.3)  # its queue is full now, and it is not closed for that
+            if noise == "events":
+                await live.subscribe(present)
+                await many_events(house, live, present)
+            else:
+                slow.send(framed(PING, b"x" * 125) * 4_000)
+            frames = await asyncio.to_thread(slow.frames_until_close)
+    assert int.from_bytes(frames[-1][1][:2]) == 4008
+    beside = [p for opcode, p in frames if opcode == PONG or present.encode() in p]
+    assert 200_000 < sum(map(len, beside)) < 400_000
 
 
 async def test_a_lot_opened_by_command_alone(house: House) -> None:

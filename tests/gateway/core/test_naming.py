@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from hashlib import sha256
 from itertools import product
 
@@ -11,15 +12,30 @@ AUCTION = "auction_k3f9_1"
 
 
 def test_a_bid_has_one_id() -> None:
-    """The id is the first 24 digits of a published hash, so an old archive keeps its ids."""
-    digits = sha256(b"auction_k3f9_1|cons_ana|cmd-1").hexdigest()
-    assert bid_id(AUCTION, "cons_ana", "cmd-1") == "bid_" + digits[:24]
+    """It is the first 24 digits of a keyed hash, so an archive agrees with all gateways."""
+    digits = hmac.digest(b"salt", b"bid|auction_k3f9_1|cons_ana|cmd-1", "sha256").hex()
+    assert bid_id(AUCTION, "cons_ana", "cmd-1", b"salt") == "bid_" + digits[:24]
 
 
 def test_different_bids_have_different_ids() -> None:
     """Each of the three parts counts, also where a device puts the separator into its own."""
     parts = product(("auction_a", "auction_b"), ("cons_a", "cons_b"), ("1", "2", "cons_b|1"))
-    assert len({bid_id(*part) for part in parts}) == 12
+    assert len({bid_id(*part, b"salt") for part in parts}) == 12
+
+
+def test_two_houses_give_one_bid_different_ids() -> None:
+    """Whoever knows auction, consumer and command, but not the salt, cannot tell the id."""
+    known = (AUCTION, "cons_ana", "1")
+    ids = [bid_id(*known, salt) for salt in (b"one house", b"another house", b"")]
+    assert len(set(ids)) == 3
+    unkeyed = {sha256(start + "|".join(known).encode()).hexdigest() for start in (b"", b"bid|")}
+    assert not {digits[:24] for digits in unkeyed} & {name.removeprefix("bid_") for name in ids}
+
+
+def test_a_bids_id_is_no_bidders_name() -> None:
+    """One salt makes both: a consumer id written like a bid does not lead from one to the other."""
+    name = anonymous_bidder(AUCTION, "cons_ana|1", b"salt").removeprefix("bidder_")
+    assert not bid_id(AUCTION, "cons_ana", "1", b"salt").removeprefix("bid_").startswith(name)
 
 
 def test_a_bidder_has_one_public_name_within_an_auction() -> None:
@@ -43,4 +59,5 @@ def test_without_the_salt_a_name_cannot_be_guessed_back() -> None:
     name = anonymous_bidder(AUCTION, "cons_ana", b"salt")
     guesses = (b"", b"Salt", b"salt ")
     assert name not in {anonymous_bidder(AUCTION, "cons_ana", guess) for guess in guesses}
-    assert name[7:] not in sha256(b"auction_k3f9_1|cons_ana").hexdigest()
+    for start in (b"", b"bidder|"):
+        assert name[7:] not in sha256(start + b"auction_k3f9_1|cons_ana").hexdigest()

@@ -11,6 +11,7 @@ from engine.core.messages import PlaceBid
 from gateway.core.limits import Buckets
 from gateway.core.session import (
     Action,
+    Admitted,
     Close,
     Follow,
     Send,
@@ -28,16 +29,18 @@ LOT = "auction_k3f9_1"
 class SmallHouse:
     """One key, one token, one lot; the clock stands at 1000."""
 
-    def admit(self, key: str, token: str | None) -> str | None:
+    now = 1_000
+
+    def admit(self, key: str, token: str | None) -> Admitted | None:
         if key != "pk_1" or token not in (None, "jwt"):
             raise Unauthorized("not here")
-        return "cons_ada" if token else None
+        return Admitted("cons_ada", 5_000) if token else None
 
     def knows(self, auction_id: str) -> bool:
         return auction_id == LOT
 
     def log_now(self) -> int:
-        return 1_000
+        return self.now
 
 
 def session(
@@ -159,3 +162,27 @@ def test_bids_are_counted_apart_from_messages() -> None:
     [pong] = say(ada, type="ping", t=1)
     assert isinstance(pong, Send)
     assert pong.frame["type"] == "pong"
+
+
+def test_a_token_that_expires_ends_the_bidding() -> None:
+    """A connection that outlives its access token bids no more: sign in again."""
+    house = SmallHouse()
+    made = Session("ses_1", house, None, Buckets(None))
+    say(made, type="hello", key="pk_1", token="jwt")
+    bid: dict[str, Any] = {"type": "bid", "cmdId": "c", "auctionId": LOT, "amount": 5}
+    house.now = 4_999
+    assert isinstance(say(made, **bid)[0], Submit)
+    house.now = 5_000
+    told, closed = say(made, **bid)
+    assert isinstance(told, Send)
+    assert (told.frame["code"], told.frame["cmdId"]) == ("unauthorized", "c")
+    assert closed == Close(4401, "unauthorized")
+
+
+def test_a_hello_breaks_a_row_of_invalid_frames() -> None:
+    """Only three in a row are the end."""
+    made = session(greeted=False)
+    for _ in range(2):
+        assert error_of(made.receive("x", 0.0)) == "invalid"
+    say(made, type="hello", key="pk_1")
+    assert len(made.receive("x", 0.0)) == 1

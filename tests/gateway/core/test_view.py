@@ -14,7 +14,7 @@ from engine.core.messages import (
     UnpauseLot,
 )
 from gateway.core import frames
-from gateway.core.view import LotView, Saleroom
+from gateway.core.view import RECENT, LotView, Saleroom
 from tests.gateway.decisions import bid, decided, sale_of_lots
 
 LOT = "auction_k3f9_1"
@@ -90,6 +90,35 @@ def test_from_a_seq_to_the_next_place() -> None:
     lot = view_of(bid("a", 20_000), bid("a", 30_000), bid("b", 40_000))
     assert list(lot.seqs) == [1, 2, 2, 3]
     assert [lot.place_after(seq) for seq in range(4)] == [0, 1, 3, 4]
+
+
+def test_the_latest_events_are_remembered() -> None:
+    """The last RECENT of those that somebody is told of, from any of them on; not one more."""
+    naps: list[Command] = [PauseLot(LOT), UnpauseLot(LOT)] * RECENT
+    lot = view_of(bid("a", 20_000), bid("a", 30_000), bid("b", 1), *naps[: RECENT - 3])
+    total = RECENT  # opened, two bids of which one is silent, no refusal, and the naps
+    assert len(lot.places) == total
+    whole = lot.remembered_from(0)
+    assert whole is not None
+    assert len(whole) == total
+    lot = view_of(bid("a", 20_000), bid("a", 30_000), bid("b", 1), *naps[: RECENT + 7])
+    assert len(lot.places) == RECENT + 10
+    assert [lot.remembered_from(place) for place in (0, 9)] == [None, None]
+    for place in (10, 11, RECENT + 9, RECENT + 10):
+        found = lot.remembered_from(place)
+        assert found is not None
+        assert [event.after.seq for event in found if isinstance(event, LotEvent)] == list(
+            lot.seqs[place:]
+        )
+
+
+def test_what_is_left_to_the_archive_is_forgotten() -> None:
+    """Bids and events; where the lot stands, and where its events are, stay known."""
+    lot = view_of(bid("a", 20_000), bid("b", 30_000), CloseLot(LOT), SettleLot(LOT))
+    lot.forget()
+    assert lot.bids is None
+    assert [lot.remembered_from(place) for place in (0, 4)] == [None, None]
+    assert (len(lot.places), lot.status_of("b")) == (5, "WON")
 
 
 def test_the_lists_of_bids() -> None:
