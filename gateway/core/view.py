@@ -40,7 +40,7 @@ from engine.core.messages import (
 BidderStatus = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING", "WON", "LOST"]
 LOT_EVENTS = frozenset(get_args(LotEvent))
 # Events of a lot that are kept for those who resume: a page of a resume, minutes of a busy lot,
-# and some 300 KB at most.
+# and some 400 KB at most.
 RECENT = 500
 
 
