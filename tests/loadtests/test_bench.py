@@ -68,6 +68,7 @@ def test_the_benchmarks_run(tmp_path: Path) -> None:
         "fsyncs",
         "bid → result p50",
         "bid → result p99",
+        "slowest fsync meanwhile",
         "events delivered",
     ]
     assert all(figure["value"] > 0 and figure["includes"] for figure in figures)
