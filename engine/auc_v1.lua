@@ -24,9 +24,9 @@ local function later(a, b) -- is stream id a later than b?
   return a_ms > b_ms or (a_ms == b_ms and tonumber(a_n) > tonumber(b_n))
 end
 
--- append(cmd, meta ; payload, max_lag, dead_after_ms): a wish enters the log.
+-- append(cmd, meta ; payload, max_lag, unled_after_ms): a wish enters the log.
 -- max_lag 0 is the engine's own: no check but the size.  Everybody else is refused while the
--- backlog is full, and while no leader has been alive for dead_after_ms: then nobody would
+-- backlog is full, and while no leader has been alive for unled_after_ms: then nobody would
 -- decide, and a lot's end could pass with bids waiting.
 local function append(keys, args)
   local max_lag = tonumber(args[2])
@@ -63,9 +63,9 @@ local function commit(keys, args)
   return 'OK'
 end
 
--- acquire(meta, lease, cmd ; node, ttl_ms, lineage, shards, genesis, dead_after_ms, resume):
+-- acquire(meta, lease, cmd ; node, ttl_ms, lineage, shards, genesis, stopped_after_ms, resume):
 -- lead the shard.  After a stop the command `resume` enters cmd in the same step, before any
--- bid can: append takes none while nobody has been alive.
+-- bid can: a gateway takes none until it has seen the leader's first sign of life.
 local function acquire(keys, args)
   local node, ttl = args[1], args[2]
   local shards = redis.call('HGET', keys[1], 'shards')
@@ -87,7 +87,7 @@ local function acquire(keys, args)
   return {'OK', epoch, m[1], m[2], m[3], m[4], stopped and 1 or 0}
 end
 
--- renew(meta, lease ; node, epoch, ttl_ms, dead_after_ms): still leading, and alive.
+-- renew(meta, lease ; node, epoch, ttl_ms, unled_after_ms): still leading, and alive.
 -- A lease may have expired while the server itself stood still (a slow fsync).  As long as the
 -- epoch is ours nobody has led since; it is taken again, unless bids have been refused for so
 -- long that trading had stopped: then acquire makes good what fell into the stop.

@@ -38,8 +38,9 @@ from engine.core.codec import GENESIS
 LIBRARY = "auc_v1"
 MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, not queued
 MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
-DEAD_AFTER_MS = 1_500  # without a leader for as long: no bids are taken; a stop, not a takeover
-REPLY_TIMEOUT_S = 5.0  # no reply for as long: the outcome is unknown
+STOPPED_AFTER_MS = 1_000  # no leader for as long: a stop, made good; a takeover takes half of it
+UNLED_AFTER_MS = 3_000  # no leader for as long: no bids are taken; slow disks stall for less
+REPLY_TIMEOUT_S = 10.0  # no reply for as long: the outcome is unknown (slow disks take seconds)
 START_PATIENCE_S = 15.0  # for a server that does not answer at all
 OLDEST_SERVER = (7, 0)  # Functions
 
@@ -198,7 +199,7 @@ class Log:
         for shard, payload in entries:
             cmd, _, meta, _ = keys_of(shard)
             function = "auc_v1_append" if max_lag else "auc_v1_wake"
-            calls.append(("FCALL", function, 2, cmd, meta, payload, max_lag, DEAD_AFTER_MS))
+            calls.append(("FCALL", function, 2, cmd, meta, payload, max_lag, UNLED_AFTER_MS))
         return [_appended(reply) for reply in await self._pipeline(calls)]
 
     async def read_commands(
@@ -221,7 +222,7 @@ class Log:
         *lineage* and *shards* are recorded at a shard's first start.  Raises ``WrongShards``.
         """
         cmd, _, meta, lease = keys_of(shard)
-        args = (node, ttl_ms, lineage, shards, GENESIS, DEAD_AFTER_MS, resume)
+        args = (node, ttl_ms, lineage, shards, GENESIS, STOPPED_AFTER_MS, resume)
         reply = await self._call("FCALL", "auc_v1_acquire", 3, meta, lease, cmd, *args)
         if reply[0] == b"SHARDS":
             raise WrongShards(
@@ -245,7 +246,7 @@ class Log:
         calls = []
         for shard, epoch in epochs.items():
             _, _, meta, lease = keys_of(shard)
-            args = (node, epoch, ttl_ms, DEAD_AFTER_MS)
+            args = (node, epoch, ttl_ms, UNLED_AFTER_MS)
             calls.append(("FCALL", "auc_v1_renew", 2, meta, lease, *args))
         for reply in await self._pipeline(calls):
             if isinstance(reply, ResponseError):

@@ -29,7 +29,7 @@ from engine.core.messages import (
     PlaceBid,
     shard_of,
 )
-from engine.streams import DEAD_AFTER_MS, MAX_COMMANDS, Log, StreamError
+from engine.streams import MAX_COMMANDS, UNLED_AFTER_MS, Log, StreamError
 from gateway.core.view import LotView, Saleroom
 from gateway.fanout import Hub
 
@@ -37,6 +37,7 @@ MOST_WAITING = 20_000  # commands not yet in the log: past it the gateway says i
 SLICE = 128  # events folded and sent before the sockets get their turn
 BLOCK_MS = 1_000
 CLOCK_READ_EVERY_S = 2.0
+LEADER_POLL_S = 0.05  # a lease is renewed eight times a second
 
 BidAnswer = BidAccepted | BidRefused | AnswerRepeated
 Key = tuple[str, str, str, int, str]  # auction, consumer, cmd_id and what was bid
@@ -77,6 +78,9 @@ class Feed:
         self.shards = shards
         self.positions = dict.fromkeys(range(shards), 0)
         self.lineages: dict[int, str] = {}
+        # After a start nothing is taken before an engine has led: its first command makes
+        # good the ends that fell into a stop, and no bid may come before that.
+        self.takes_bids = False
         self.asker = asker
         self._reader = reader
         self._writer = writer
@@ -126,7 +130,7 @@ class Feed:
 
     def submit(self, command: PlaceBid, waiter: Waiter) -> None:
         """Append a bid with this turn's others; *waiter* hears what became of it."""
-        if len(self._outbox) >= MOST_WAITING:
+        if not self.takes_bids or len(self._outbox) >= MOST_WAITING:
             waiter.not_taken(command)
             return
         self._waiters.setdefault(_key(command), []).append(waiter)
@@ -171,11 +175,22 @@ class Feed:
     # ── Asking ───────────────────────────────────────────────────────────────────────────
 
     async def keep_time(self, sleep: Callable[[float], Awaitable[None]]) -> None:
-        """Ask the server for the time now and then, for ever."""
+        """Ask the server for the time now and then, for ever; first until somebody leads."""
+        async with self._asking:
+            started_at = await self.asker.now()
         while True:
             async with self._asking:
                 self.clock.read(await self.asker.now())
-            await sleep(CLOCK_READ_EVERY_S)
+                self.takes_bids = self.takes_bids or await self._is_led_since(started_at)
+            await sleep(CLOCK_READ_EVERY_S if self.takes_bids else LEADER_POLL_S)
+
+    async def _is_led_since(self, instant: int) -> bool:
+        """Has every shard had a sign of its leader's life since *instant*?"""
+        for shard in range(self.shards):
+            position = await self.asker.position(shard)
+            if position is None or position.alive_at < instant:
+                return False
+        return True
 
     async def events_at(self, shard: int, places: list[int]) -> list[Event]:
         """Events of the past, for a reader who resumes."""
@@ -185,13 +200,13 @@ class Feed:
 
     async def missing(self) -> dict[str, str]:
         """Why bids cannot be decided now; empty when they can."""
-        missing = {}
+        missing = {} if self.takes_bids else {"engine": "none has led since this gateway started"}
         try:
             async with self._asking:
                 now = await self.asker.now()
                 for shard in range(self.shards):
                     position = await self.asker.position(shard)
-                    if position is None or now - position.alive_at > DEAD_AFTER_MS:
+                    if position is None or now - position.alive_at > UNLED_AFTER_MS:
                         missing[f"shard {shard}"] = "no engine leads it"
                     elif self.positions[shard] < position.seq:
                         missing[f"shard {shard}"] = "this gateway has not read it to its end"

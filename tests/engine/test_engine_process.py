@@ -22,7 +22,7 @@ from engine.core.messages import (
     PlaceBid,
     TradingResumed,
 )
-from engine.streams import DEAD_AFTER_MS, MAX_LAG, keys_of
+from engine.streams import MAX_LAG, UNLED_AFTER_MS, keys_of
 from tests.engine.bad_lines import OK, bulk, server_that_says
 from tests.engine.leading import House, a_house
 from tests.engine.shardlog import (
@@ -59,7 +59,7 @@ def say(client: Client, *bids: PlaceBid) -> str:
 
 def put(client: Client, payload: bytes) -> str:
     cmd, _, meta, _ = keys_of(0)
-    words = (cmd, meta, payload, MAX_LAG, DEAD_AFTER_MS)
+    words = (cmd, meta, payload, MAX_LAG, UNLED_AFTER_MS)
     entry_id: bytes = client.fcall("auc_v1_append", 2, *words)
     return entry_id.decode()
 

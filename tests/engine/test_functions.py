@@ -18,7 +18,7 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 
 from engine.core.codec import GENESIS
 from engine.loop import RESUME
-from engine.streams import DEAD_AFTER_MS, MAX_LAG
+from engine.streams import MAX_LAG, STOPPED_AFTER_MS, UNLED_AFTER_MS
 from tests import servers
 from tests.engine.shardlog import Client, aof_commands, client_of, durable_server, everything
 
@@ -86,18 +86,18 @@ def without(client: Client, *guards: str) -> str:
 
 
 def acquire(client: Client, node: str = "a", shards: int = 1, lineage: str = "first") -> list[Any]:
-    args = (node, 60_000, lineage, shards, GENESIS, DEAD_AFTER_MS, RESUME)
+    args = (node, 60_000, lineage, shards, GENESIS, STOPPED_AFTER_MS, RESUME)
     answer: list[Any] = client.fcall("auc_v1_acquire", 3, META, LEASE, CMD, *args)
     return answer
 
 
 def renew(client: Client, node: str, epoch: object, ttl_ms: int = 60_000) -> object:
-    words = (node, str(epoch), str(ttl_ms), DEAD_AFTER_MS)
+    words = (node, str(epoch), str(ttl_ms), UNLED_AFTER_MS)
     return client.fcall("auc_v1_renew", 2, META, LEASE, *words)
 
 
 def append(client: Client, payload: bytes | str = "p", max_lag: int = MAX_LAG) -> str:
-    answer = client.fcall("auc_v1_append", 2, CMD, META, payload, max_lag, DEAD_AFTER_MS)
+    answer = client.fcall("auc_v1_append", 2, CMD, META, payload, max_lag, UNLED_AFTER_MS)
     assert isinstance(answer, bytes)
     return answer.decode()
 
@@ -407,7 +407,7 @@ def alive(client: Client, ms_ago: int) -> None:
 def silent(client: Client) -> None:
     """The lease ran out, and bids have been refused."""
     client.delete(LEASE)
-    alive(client, DEAD_AFTER_MS + 500)
+    alive(client, UNLED_AFTER_MS + 500)
 
 
 def test_nobody_bids_where_nobody_ever_led(client: Client) -> None:
@@ -420,7 +420,7 @@ def test_nobody_bids_when_the_leader_has_been_silent_for_too_long(client: Client
     acquire(client)
     alive(client, 500)
     append(client)
-    alive(client, DEAD_AFTER_MS + 1)
+    alive(client, UNLED_AFTER_MS + 1)
     assert refused(client, lambda: append(client)) == "UNLED"
     append(client, max_lag=0)
 
@@ -510,7 +510,7 @@ def test_after_a_stop_trading_resumes_before_anybody_bids(client: Client) -> Non
     acquire(client)
     early = append(client)
     client.delete(LEASE)
-    alive(client, DEAD_AFTER_MS + 1)
+    alive(client, UNLED_AFTER_MS + 1)
     assert refused(client, lambda: append(client)) == "UNLED"
     assert acquire(client, "b")[6] == 1
     assert acquire(client, "b")[6] == 0, "a lost reply must not resume twice"
@@ -523,7 +523,7 @@ def test_a_takeover_is_no_stop(client: Client) -> None:
     """Soon after the last sign of life nothing is resumed, for nothing had stopped."""
     acquire(client)
     client.delete(LEASE)
-    alive(client, DEAD_AFTER_MS - 200)
+    alive(client, STOPPED_AFTER_MS - 200)
     assert acquire(client, "b")[6] == 0
     assert resumed(client) == 0
 

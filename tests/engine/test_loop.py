@@ -32,8 +32,9 @@ from engine.core.messages import (
 )
 from engine.core.snapshot import state_hash
 from engine.streams import (
-    DEAD_AFTER_MS,
     MAX_COMMANDS,
+    STOPPED_AFTER_MS,
+    UNLED_AFTER_MS,
     Commit,
     Diverged,
     Leadership,
@@ -371,6 +372,15 @@ async def an_end_without_a_leader(house: House, silent_ms: int, **terms: Any) ->
     return closes_at
 
 
+async def test_a_short_stop_is_made_good_too(house: House, log: Log) -> None:
+    """A house that is back within seconds was still closed to bidders at the lot's end."""
+    await an_end_without_a_leader(house, STOPPED_AFTER_MS + 200)
+    async with leading(log) as engine:
+        await house.append(bid(3))
+        await house.decided()
+        assert engine.led[0].state.lots["auction_k3f9_1"].state.value == "open"
+
+
 @pytest.mark.parametrize(
     ("terms", "window_ms"),
     [
@@ -384,7 +394,7 @@ async def test_an_end_in_a_stop_is_made_good_before_anybody_bids(
 ) -> None:
     """When nobody has led for too long the lot stays open for its window, counted by
     nobody, and bids are taken again from then on."""
-    await an_end_without_a_leader(house, DEAD_AFTER_MS + 500, **terms)
+    await an_end_without_a_leader(house, UNLED_AFTER_MS + 500, **terms)
     assert await house.append(bid(2)) == "UNLED"
     async with connected(house.url) as log, leading(log) as engine:
         await house.append(bid(3))
