@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -35,6 +35,7 @@ PONG_WITHIN_S = 8.0
 SEND_BUFFER = 128 * 1024  # so that what the kernel holds for a slow reader is bounded too
 BACKLOG = 2_048
 KEEP_ALIVE_S = 5
+READY_PATIENCE_S = 3.0  # then it serves, and /readyz says what is missing
 
 log = structlog.stdlib.get_logger()
 assert PAGE * 512 <= 256 * 1024  # a page of a resume stays within a reader's queue
@@ -88,10 +89,11 @@ async def _run(settings: GatewaySettings) -> int:
 
 
 async def _serve(gateway: Gateway, listeners: list[socket.socket]) -> int:
-    server = Server(_config(gateway))
-    serving = asyncio.create_task(server.serve(sockets=listeners))
     working = [asyncio.create_task(task) for task in gateway.tasks()]
     stopping = asyncio.create_task(_told_to_stop())
+    await _until_ready(gateway, [stopping, *working])
+    server = Server(_config(gateway))
+    serving = asyncio.create_task(server.serve(sockets=listeners))
     await asyncio.wait([serving, stopping, *working], return_when=asyncio.FIRST_COMPLETED)
     failed = [task for task in working if task.done()]
     if not failed:
@@ -109,6 +111,18 @@ async def _serve(gateway: Gateway, listeners: list[socket.socket]) -> int:
         elif isinstance(outcome, Exception):
             log.error("the gateway ended", exc_info=outcome)
     return 1 if failed else 0
+
+
+async def _until_ready(gateway: Gateway, ends: Sequence[asyncio.Task[None]]) -> None:
+    """Let the first connections wait in the backlog until bids can be taken; not for ever.
+
+    Gateways share the port: one that is not ready yet would answer beside one that is.
+    """
+    deadline = gateway.monotonic() + READY_PATIENCE_S
+    while gateway.monotonic() < deadline and not any(task.done() for task in ends):
+        if not await gateway.feed.missing():
+            return
+        await asyncio.sleep(0.02)
 
 
 def _config(gateway: Gateway) -> uvicorn.Config:

@@ -122,12 +122,12 @@ async def test_a_lot_is_settled_at_its_time(house: House, log: Log) -> None:
     """The close sets the timer for the settlement."""
     async with leading(log) as engine:
         now = engine.clock.now()
-        await house.append(*sale_with_lot(closes_at=now + 150, settle_at=now + 350))
+        await house.append(*sale_with_lot(closes_at=now + 150, settle_at=now + 1150))
         await until(lambda: over(engine), "the settlement")
     *_, closed, settled = house.audit().events
     assert isinstance(closed, LotClosed)
     assert isinstance(settled, LotSettled)
-    assert now + 150 <= closed.at < now + 350 <= settled.at
+    assert now + 150 <= closed.at < now + 1150 <= settled.at
 
 
 async def test_a_late_bid_sets_the_clock_anew(house: House, log: Log) -> None:
