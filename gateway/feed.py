@@ -21,9 +21,8 @@ import structlog
 from engine.clock import LogClock
 from engine.core.codec import decode_event, encode_commands
 from engine.core.messages import (
-    AnswerRepeated,
     BidAccepted,
-    BidRefused,
+    BidAnswer,
     Event,
     LotEvent,
     PlaceBid,
@@ -39,7 +38,6 @@ BLOCK_MS = 1_000
 CLOCK_READ_EVERY_S = 2.0
 LEADER_POLL_S = 0.05  # a lease is renewed eight times a second
 
-BidAnswer = BidAccepted | BidRefused | AnswerRepeated
 Key = tuple[str, str, str, int, str]  # auction, consumer, cmd_id and what was bid
 
 log = structlog.stdlib.get_logger()

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.core.messages import PlaceBid
+from engine.core.messages import BidAnswer, PlaceBid
 from gateway import archive
 from gateway.archive import ArchiveError
 from gateway.core import consumer
@@ -28,7 +28,6 @@ from gateway.core.consumer import Problem
 from gateway.core.naming import anonymous_bidder, bid_id
 from gateway.core.session import Unauthorized
 from gateway.core.view import LotView
-from gateway.feed import BidAnswer
 
 if TYPE_CHECKING:
     from gateway.app import Gateway

@@ -26,7 +26,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 from websockets.server import ServerProtocol
 
-from engine.core.messages import PlaceBid
+from engine.core.messages import BidAnswer, PlaceBid
 from engine.streams import StreamError
 from gateway.core import frames
 from gateway.core.session import (
@@ -41,7 +41,6 @@ from gateway.core.session import (
     Unfollow,
 )
 from gateway.core.view import LotView
-from gateway.feed import BidAnswer
 from gateway.following import Following
 
 if TYPE_CHECKING:

@@ -349,7 +349,7 @@ class TradingResumed(Record, frozen=True):
 
 
 LotEvent = LotOpened | LotPaused | LotUnpaused | LotExtended | LotClosed | LotCanceled | LotSettled
-BidEvent = BidAccepted | BidRefused | AnswerRepeated
+BidAnswer = BidAccepted | BidRefused | AnswerRepeated
 Event = (
     SaleCreated
     | LotAdded

@@ -17,9 +17,8 @@ from msgspec import Meta, Struct
 from engine.core.messages import (
     MAX_AMOUNT,
     Answer,
-    AnswerRepeated,
     BidAccepted,
-    BidRefused,
+    BidAnswer,
     Event,
     LotCanceled,
     LotClosed,
@@ -152,7 +151,7 @@ def error(code: str, message: str, **more: Any) -> Json:
     return {"type": "error", "code": code, "message": message, **more}
 
 
-def result(lot: LotView, event: BidAccepted | BidRefused | AnswerRepeated) -> Json:
+def result(lot: LotView, event: BidAnswer) -> Json:
     """A bid's answer, for the one who bid."""
     answer: Answer = event.answer
     return {

@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
 from engine.core.messages import (
-    Admission,
     BidAccepted,
     BidderRegistered,
     Catalogue,
@@ -71,7 +70,6 @@ class SaleView:
 
     created: CreateSale
     paddles: dict[str, int] = field(default_factory=dict)  # by consumer
-    admissions: dict[str, Admission] = field(default_factory=dict)
     auction_ids: list[str] = field(default_factory=list)
 
 
@@ -164,7 +162,6 @@ class Saleroom:
         elif isinstance(event, BidderRegistered):
             sale = self.sales[event.sale_id]
             sale.paddles[event.consumer_id] = event.paddle
-            sale.admissions[event.consumer_id] = event.admission
 
     def _add(self, shard: int, event: LotAdded) -> None:
         sale = self.sales[event.sale_id]

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from engine.clock import LogClock
-from engine.core.messages import PlaceBid
+from engine.core.messages import BidAnswer, PlaceBid
 from engine.streams import Log
 from gateway.core.view import LotView, Saleroom
 from gateway.fanout import Hub
-from gateway.feed import BidAnswer, Feed
+from gateway.feed import Feed
 from tests.gateway.decisions import Leader
 
 BID = PlaceBid("auction_k3f9_1", "cons_anna", "a", 10_000, "bid")
