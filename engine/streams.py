@@ -9,6 +9,9 @@ A ``Log`` is one connection and belongs to one task.  It never retries: a lost r
 would make thirty-five entries of thirty).  Under ``appendfsync always`` a reply is sent
 after the fsync, so whatever this module returns is durable.
 
+A ``Gossip`` is what gateways tell each other in passing.  It is published and never written:
+no key, no line of the append-only file, and who does not listen has missed it.
+
 Raises ``StreamError`` for everything that the server or the line did wrong.
 """
 
@@ -111,6 +114,14 @@ class Position:
     alive_at: int  # when a leader last said that it lives, on the server's clock
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Up to when a shard's commands have been decided, and where in its history that is."""
+
+    until: int  # every command of this instant or before: an event not later than...
+    seq: int  # ...this one says what came of it
+
+
 class ShardStore(Protocol):
     """What a leader needs of a log; the simulation brings its own."""
 
@@ -150,17 +161,7 @@ class Log:
     @classmethod
     async def open(cls, url: str) -> Log:
         """Connect to *url* and check that the server is new enough."""
-        redis = Redis.from_url(
-            url,
-            protocol=2,
-            # The one connection, also for pipelines; a second caller at once is an error.
-            max_connections=1,
-            retry=Retry(NoBackoff(), 0),
-            # Our own timeouts stand around every call: with this one redis-py sends under
-            # asyncio.wait_for, which may swallow a cancellation (Python 3.11).
-            socket_timeout=None,
-            socket_connect_timeout=REPLY_TIMEOUT_S,
-        )
+        redis = _one_connection(url)
         log = cls(redis)
         try:
             await _check_server(redis)
@@ -283,6 +284,30 @@ class Log:
             return None
         return Position(found[0].decode(), int(found[1]), found[2].decode(), int(found[3] or 0))
 
+    async def decided(self, shard: int) -> Decided:
+        """Up to when everything that was appended to a shard has been decided by now."""
+        cmd, _, meta, _ = keys_of(shard)
+        # In this order: what is appended after the clock was read is later than it, and what
+        # was appended before is seen to be undecided, if it is.
+        now = await self.now()
+        newest = await self._newest(cmd)
+        found = await self._call("HMGET", meta, "cursor", "seq")
+        cursor, seq = (found[0] or b"0-0").decode(), int(found[1] or 0)
+        # Of the cursor's own millisecond some may still be waiting.
+        until = now - 1 if cursor == newest else min(now, int(cursor.partition("-")[0])) - 1
+        return Decided(until, seq)
+
+    async def _newest(self, cmd: str) -> str:
+        """The id of the last command that was ever appended."""
+        try:
+            answer = await self._call("XINFO", "STREAM", cmd)
+        except StreamError as error:
+            if "no such key" in str(error):
+                return "0-0"
+            raise
+        fields = dict(zip(answer[::2], answer[1::2], strict=True))
+        return str(fields[b"last-generated-id"].decode())
+
     async def read_events(
         self, positions: Mapping[int, int], block_ms: int
     ) -> list[tuple[int, list[tuple[int, bytes]]]]:
@@ -335,6 +360,71 @@ class Log:
                 return await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError, TimeoutError) as error:
             raise StreamError(f"{calls[0][1]} failed: {_said(error)}") from error
+
+
+class Gossip:
+    """Two connections, one that listens on a channel and one that speaks on it."""
+
+    def __init__(self, speaker: Redis, listener: Redis, channel: str) -> None:
+        self._speaker = speaker
+        self._listener = listener
+        self._ear = listener.pubsub(ignore_subscribe_messages=True)
+        self._channel = channel
+
+    @classmethod
+    async def open(cls, url: str, channel: str) -> Gossip:
+        """Connect to *url* and listen on *channel*: nothing said after this returns is missed."""
+        gossip = cls(_one_connection(url), _one_connection(url), channel)
+        try:
+            async with timeout(REPLY_TIMEOUT_S):
+                await gossip._ear.subscribe(channel)
+                # The first message is the server's own word that it has subscribed us.
+                await gossip._ear.get_message(ignore_subscribe_messages=False, timeout=None)
+        except (RedisError, OSError, TimeoutError) as error:
+            await gossip.close()
+            raise StreamError(f"nobody can be listened to: {_said(error)}") from error
+        except BaseException:
+            await gossip.close()
+            raise
+        return gossip
+
+    async def close(self) -> None:
+        """Say and hear nothing any more."""
+        await self._ear.aclose()  # type: ignore[no-untyped-call]  # as execute_command
+        await self._listener.aclose()
+        await self._speaker.aclose()
+
+    async def say(self, message: bytes) -> None:
+        """Tell everybody who listens now, ourselves too."""
+        try:
+            async with timeout(REPLY_TIMEOUT_S):
+                await self._speaker.publish(self._channel, message)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StreamError(f"PUBLISH failed: {_said(error)}") from error
+
+    async def hear(self) -> bytes:
+        """The next message on the channel, waited for as long as it takes."""
+        while True:
+            try:
+                message = await self._ear.get_message(timeout=None)
+            except (RedisError, OSError) as error:
+                raise StreamError(f"the channel is lost: {_said(error)}") from error
+            if message is not None:
+                return bytes(message["data"])
+
+
+def _one_connection(url: str) -> Redis:
+    return Redis.from_url(
+        url,
+        protocol=2,
+        # The one connection, also for pipelines; a second caller at once is an error.
+        max_connections=1,
+        retry=Retry(NoBackoff(), 0),
+        # Our own timeouts stand around every call: with this one redis-py sends under
+        # asyncio.wait_for, which may swallow a cancellation (Python 3.11).
+        socket_timeout=None,
+        socket_connect_timeout=REPLY_TIMEOUT_S,
+    )
 
 
 async def open_when_ready(url: str, patience_s: float = START_PATIENCE_S) -> Log:

@@ -7,6 +7,7 @@ as written are the canonical form: the hash chain is over them, and nobody re-en
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TypeVar
 
@@ -35,6 +36,19 @@ class UnknownVersion(UnreadableRecord):
 def encode_commands(commands: list[Command]) -> bytes:
     """One stream entry's payload."""
     return VERSION + _encoder.encode(commands)
+
+
+def encode_command(command: Command) -> bytes:
+    """One command's part of a payload, for ``join_commands``.
+
+    Raises what the encoder does where there is something in it that cannot be written.
+    """
+    return _encoder.encode(command)
+
+
+def join_commands(parts: Sequence[bytes]) -> bytes:
+    """The payload that ``encode_commands`` would have made of these commands."""
+    return VERSION + b"[" + b",".join(parts) + b"]"
 
 
 def decode_commands(payload: bytes) -> list[Command]:

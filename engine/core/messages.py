@@ -36,14 +36,20 @@ class State(Enum):
     CLOSED = "closed"
     SETTLED = "settled"
     CANCELED = "canceled"
+    SETTLING = "settling"  # the books are being written: only where tokens change hands
+    WITHDRAWN = "withdrawn"  # taken out of the sale before it opened
 
 
-Kind = Literal["bid", "max"]  # exactly this amount, or a limit that the engine bids up to
+Format = Literal["english", "live", "one_bid", "sealed_first", "sealed_second", "uniform", "dutch"]
+# Exactly this amount; a limit that the engine bids up to; the printed price, at once; or an
+# amount that nobody can read before the close.
+Kind = Literal["bid", "max", "buy_now", "sealed"]
 Standing = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING"]
 ReserveShown = Literal["none", "met", "not_met"]
 Outcome = Literal["sold", "passed", "canceled"]
 Why = Literal["bid", "proxy", "reserve"]  # what moved the price
-Admission = Literal["approved", "pending", "declined", "suspended"]
+Admission = Literal["approved", "pending", "declined", "suspended", "left"]
+Mode = Literal["live", "test"]
 Refusal = Literal[
     "not_open_yet",
     "paused",
@@ -56,8 +62,33 @@ Refusal = Literal[
     "below_asking_bid",
     "off_ladder",
     "idempotency_mismatch",
+    "already_bid",
+    "over_limit",
+    "own_lot",
+    "buy_now_unavailable",
+    "expired",
+    "insufficient_funds",
 ]
-Objection = Literal["exists", "not_found", "invalid_transition", "invalid", "unreadable"]
+Objection = Literal[
+    "exists",
+    "not_found",
+    "invalid_transition",
+    "invalid",
+    "unreadable",
+    "moved",  # the lot was changed since the revision that the house had seen
+    "not_editable",
+    "not_cancelable",
+    "in_use",  # a sale that still has lots
+    "declined",
+    "suspended",
+    "guest",  # the sale takes no guests
+    "conditions",  # another version of the conditions is in force
+    "leading",  # who leads or has won cannot leave
+]
+# Why a sealed bid is void, found when it is opened.
+Void = Literal[
+    "unreadable", "mismatch", "below_opening", "off_ladder", "not_admitted", "over_limit"
+]
 
 
 class Record(Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -82,8 +113,30 @@ class Ladder(Struct, frozen=True, array_like=True, tag="ladder", gc=False):
     offsets: tuple[tuple[int, ...], ...]
 
 
+class Sealing(Struct, frozen=True, gc=False):
+    """The key pair that one auction's sealed bids are made for (RFC 9180).
+
+    The private key is sealed under the house's master key until the close carries it, opened,
+    into the log.  Both are base64.
+    """
+
+    public_key: str
+    sealed_private_key: str
+
+
+class Tokens(Struct, frozen=True, gc=False):
+    """What a token auction bids with and hands over.  The engine carries it and reads only
+    that there is something to be settled in the books."""
+
+    bid_asset_id: str
+    auction_asset_type: Literal["erc721", "erc1155"]
+    auction_asset_id: str
+    auction_asset_token_id: int | None = None
+    settlement_type: Literal["burn", "transfer"] = "burn"
+
+
 class Terms(Struct, frozen=True, gc=False):
-    """The rules that one lot is sold by (bidding-rules 2.1, 2.3)."""
+    """The rules that one lot is sold by (bidding-rules 2.1, 2.3, 2.9)."""
 
     opening: int
     increments: Table | Ladder
@@ -97,6 +150,21 @@ class Terms(Struct, frozen=True, gc=False):
     extension_window_ms: int = 0  # 0: a hard close
     extension_ms: int = 0
     max_extensions: int | None = None
+    format: Format = "english"
+    winner_count: int = 1  # places, units of a Dutch sale
+    buy_now: int | None = None  # the printed price, until the bidding has taken over
+    publish_reserve: bool = False
+    floor: int | None = None  # Dutch: where the price stops falling
+    drop: int | None = None  # Dutch: by how much
+    drop_interval_ms: int | None = None  # Dutch: how often
+    uniform_price: Literal["highest_losing", "lowest_winning"] = "highest_losing"
+    sealing: Sealing | None = None  # of sealed formats
+    tokens: Tokens | None = None
+    fixed_end: bool = False  # a pause does not move the end
+    settle_by_command: bool = False  # the clock does not settle
+    consignor: str | None = None  # confidential: a consumer id, who may not bid on their own lot
+    currency: str | None = None  # None: the sale's
+    exponent: int | None = None  # None: the sale's
 
 
 class Catalogue(Struct, frozen=True, gc=False):
@@ -110,9 +178,25 @@ class Catalogue(Struct, frozen=True, gc=False):
     photos: tuple[str, ...] = ()
     provenance: tuple[str, ...] = ()
     serial: str | None = None
+    time_zone: str | None = None  # of its times as they were said; None: the sale's
 
 
 # ── Commands ─────────────────────────────────────────────────────────────────────────────
+
+
+#
+# A command of the house carries a ``cmd_id`` and who gave it (``by``).  Where there is a
+# ``cmd_id``, what became of it is said once more, last, in ``CommandTaken`` or
+# ``CommandRefused``, and said again in the same words when the same ``cmd_id`` comes again.
+
+
+class SaleTerms(Struct, frozen=True, gc=False):
+    """What is printed of a sale.  The engine reads only the version of the conditions."""
+
+    buyers_premium: tuple[tuple[int, str], ...] = ()  # (from, percent), marginal tiers
+    tax_percent: str = "0"
+    conditions: str = ""
+    conditions_version: str | None = None
 
 
 class CreateSale(Record, frozen=True):
@@ -122,6 +206,28 @@ class CreateSale(Record, frozen=True):
     exponent: int  # minor units are 10^-exponent of the currency
     time_zone: str = "UTC"
     registration: Literal["open", "approval"] = "open"
+    mode: Mode = "test"
+    supports_guest: bool = True  # yesterday's sales knew no guests
+    terms: SaleTerms = SaleTerms()
+    cmd_id: str = ""
+    by: str = ""
+
+
+class UpdateSale(Record, frozen=True):
+    """What is said of the sale from now on.  Currency, exponent and mode never change once it
+    has lots."""
+
+    sale: CreateSale
+    cmd_id: str = ""
+    by: str = ""
+
+
+class RemoveSale(Record, frozen=True):
+    """Only a sale without lots."""
+
+    sale_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class AddLot(Record, frozen=True):
@@ -129,15 +235,59 @@ class AddLot(Record, frozen=True):
     sale_id: str
     terms: Terms
     catalogue: Catalogue
+    cmd_id: str = ""
+    by: str = ""
+
+
+class UpdateLot(Record, frozen=True):
+    """Everything that is said of a lot, anew.  Refused as ``moved`` where *revision* is not the
+    lot's own: somebody else has changed it in between."""
+
+    auction_id: str
+    revision: int
+    terms: Terms
+    catalogue: Catalogue
+    cmd_id: str = ""
+    by: str = ""
+
+
+class RemoveLot(Record, frozen=True):
+    """Take a lot out of its sale before it opens."""
+
+    auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class RegisterBidder(Record, frozen=True):
-    """Admit a bidder to a sale, or change their admission.  No paddle: the next free one."""
+    """Admit a bidder to a sale, or change their admission.  No paddle: theirs, or the next
+    free one."""
 
     sale_id: str
     consumer_id: str
     admission: Admission = "approved"
     paddle: int | None = None
+    limit: int | None = None  # of won hammer prices and leading limits together; None: no limit
+    reason: str = ""
+    cmd_id: str = ""
+    by: str = ""
+
+
+class EnterSale(Record, frozen=True):
+    """A bidder's own wish to bid in a sale; the sale's terms say what becomes of it."""
+
+    sale_id: str
+    consumer_id: str
+    conditions_version: str | None = None
+    cmd_id: str = ""
+
+
+class LeaveSale(Record, frozen=True):
+    """A bidder's own wish to have no more to do with a sale."""
+
+    sale_id: str
+    consumer_id: str
+    cmd_id: str = ""
 
 
 class PlaceBid(Record, frozen=True):
@@ -147,30 +297,74 @@ class PlaceBid(Record, frozen=True):
     amount: int
     kind: Kind
     seen: int | None = None  # the last public seq that the bidder had seen
+    # Later than this the bid is refused: what was held for it may be released then.
+    expires_at: int | None = None
+    commitment: str = ""  # sealed: hex SHA-256; the amount is 0
+    ciphertext: str = ""  # sealed: base64
+
+
+class CancelBid(Record, frozen=True):
+    """Take a one-bid auction's bid back."""
+
+    auction_id: str
+    consumer_id: str
+    bid_cmd_id: str  # of the bid
+    cmd_id: str = ""
+    by: str = ""
+
+
+class LowerLimit(Record, frozen=True):
+    """The leader's own wish: their limit is *amount* from now on, where it is still unused."""
+
+    auction_id: str
+    consumer_id: str
+    amount: int
+    cmd_id: str = ""
 
 
 class OpenLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class PauseLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class UnpauseLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class CloseLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
+    opening_key: str = ""  # base64: what the sealed bids are opened with
 
 
 class CancelLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class SettleLot(Record, frozen=True):
     auction_id: str
+    cmd_id: str = ""
+    by: str = ""
+
+
+class FinishSettlement(Record, frozen=True):
+    """The books say who has paid and who was given what."""
+
+    auction_id: str
+    cmd_id: str = ""
+    by: str = ""
 
 
 class KeepTime(Record, frozen=True):
@@ -185,15 +379,24 @@ class ResumeTrading(Record, frozen=True):
 
 Command = (
     CreateSale
+    | UpdateSale
+    | RemoveSale
     | AddLot
+    | UpdateLot
+    | RemoveLot
     | RegisterBidder
+    | EnterSale
+    | LeaveSale
     | PlaceBid
+    | CancelBid
+    | LowerLimit
     | OpenLot
     | PauseLot
     | UnpauseLot
     | CloseLot
     | CancelLot
     | SettleLot
+    | FinishSettlement
     | KeepTime
     | ResumeTrading
 )
@@ -231,11 +434,42 @@ class Answer(Struct, frozen=True, array_like=True, gc=False):
     code: Refusal | None = None  # None: accepted
     moved: bool = False  # the price moved on after the seq that the bidder had seen
     bid_count: int = 0  # the bidder's own accepted bids by then, this one included
+    commitment: str = ""  # of a sealed bid, whose amount is 0
+
+
+class Win(Struct, frozen=True, array_like=True, gc=False):
+    """One winning place."""
+
+    consumer_id: str
+    paddle: int
+    amount: int  # what they pay: the hammer price
+    bid: int  # what they had bid
+    cmd_id: str  # of that bid
+
+
+class OpenedBid(Struct, frozen=True, array_like=True, gc=False):
+    """A sealed bid, read at the close.  In the order in which the log took them."""
+
+    consumer_id: str
+    cmd_id: str
+    at: int
+    amount: int  # 0: void
+    void: Void | None = None
 
 
 class SaleCreated(Record, frozen=True):
     at: int
     sale: CreateSale
+
+
+class SaleUpdated(Record, frozen=True):
+    at: int
+    sale: CreateSale
+
+
+class SaleRemoved(Record, frozen=True):
+    at: int
+    sale_id: str
 
 
 class LotAdded(Record, frozen=True):
@@ -248,12 +482,32 @@ class LotAdded(Record, frozen=True):
     increment: int  # the step in force at the opening bid
 
 
+class LotUpdated(Record, frozen=True):
+    at: int
+    auction_id: str
+    terms: Terms
+    catalogue: Catalogue
+    revision: int
+    after: PublicState
+    increment: int  # the step in force
+
+
+class LotWithdrawn(Record, frozen=True):
+    at: int
+    auction_id: str
+    after: PublicState
+
+
 class BidderRegistered(Record, frozen=True):
     at: int
     sale_id: str
     consumer_id: str
     paddle: int
     admission: Admission
+    limit: int | None = None
+    reason: str = ""
+    by: str = ""  # empty: the bidder themselves
+    conditions_version: str | None = None
 
 
 class LotOpened(Record, frozen=True):
@@ -280,12 +534,38 @@ class LotExtended(Record, frozen=True):
     after: PublicState
 
 
+class PriceDropped(Record, frozen=True):
+    """A Dutch sale asks for less from now on."""
+
+    at: int
+    auction_id: str
+    after: PublicState
+
+
+class BiddingEnded(Record, frozen=True):
+    """Private: a sealed auction's time is over.  It closes when the key to open it comes."""
+
+    at: int
+    auction_id: str
+
+
 class LotClosed(Record, frozen=True):
     at: int
     auction_id: str
     outcome: Outcome  # sold or passed
-    winner: str | None  # a consumer id
-    settle_at: int
+    winner: str | None  # a consumer id; the first of the winners
+    settle_at: int | None  # None: by command
+    after: PublicState
+    winners: tuple[Win, ...] = ()  # best first
+    opened: tuple[OpenedBid, ...] = ()  # of a sealed auction, every standing bid
+    opening_key: str = ""
+
+
+class LotSettling(Record, frozen=True):
+    """The books are to be written now."""
+
+    at: int
+    auction_id: str
     after: PublicState
 
 
@@ -313,6 +593,27 @@ class BidAccepted(Record, frozen=True):
     tied: bool  # the bid was passed by an earlier one of the same amount
     why: Why | None
     after: PublicState
+    ciphertext: str = ""  # of a sealed bid
+
+
+class BidCanceled(Record, frozen=True):
+    """A one-bid auction's bid was taken back; its bidder may bid again."""
+
+    at: int
+    auction_id: str
+    consumer_id: str
+    bid_cmd_id: str
+    promoted: str | None  # the consumer who holds a winning place through it
+    after: PublicState
+
+
+class LimitLowered(Record, frozen=True):
+    """Private: the leader's limit is another; nothing public has changed."""
+
+    at: int
+    auction_id: str
+    consumer_id: str
+    limit: int
 
 
 class BidRefused(Record, frozen=True):
@@ -340,6 +641,19 @@ class CommandRefused(Record, frozen=True):
     subject: str  # the auction or sale id
     command: str  # the command's name
     objection: Objection
+    cmd_id: str = ""
+    state: State | None = None  # the lot's, where it was a lot's
+    by: str = ""
+
+
+class CommandTaken(Record, frozen=True):
+    """Private: a command of the house was carried out; what it brought about stands before."""
+
+    at: int
+    subject: str
+    command: str
+    cmd_id: str
+    by: str
 
 
 class TradingResumed(Record, frozen=True):
@@ -348,23 +662,47 @@ class TradingResumed(Record, frozen=True):
     at: int
 
 
-LotEvent = LotOpened | LotPaused | LotUnpaused | LotExtended | LotClosed | LotCanceled | LotSettled
+# Whatever moves a lot on and is told to everybody.
+LotEvent = (
+    LotOpened
+    | LotPaused
+    | LotUnpaused
+    | LotExtended
+    | LotUpdated
+    | LotWithdrawn
+    | PriceDropped
+    | BidCanceled
+    | LotClosed
+    | LotCanceled
+    | LotSettling
+    | LotSettled
+)
 BidAnswer = BidAccepted | BidRefused | AnswerRepeated
 Event = (
     SaleCreated
+    | SaleUpdated
+    | SaleRemoved
     | LotAdded
+    | LotUpdated
+    | LotWithdrawn
     | BidderRegistered
     | LotOpened
     | LotPaused
     | LotUnpaused
     | LotExtended
+    | PriceDropped
+    | BiddingEnded
     | LotClosed
     | LotCanceled
+    | LotSettling
     | LotSettled
     | BidAccepted
+    | BidCanceled
     | BidRefused
+    | LimitLowered
     | AnswerRepeated
     | CommandRefused
+    | CommandTaken
     | TradingResumed
 )
 
@@ -386,6 +724,8 @@ def shard_of(identity: str, shards: int) -> int:
 def shard_of_command(command: Command, shards: int) -> int:
     """Where a command belongs.  ``ResumeTrading`` belongs to every shard and is refused here."""
     assert not isinstance(command, ResumeTrading)
-    if isinstance(command, CreateSale | RegisterBidder):
+    if isinstance(command, UpdateSale):
+        return shard_of(command.sale.sale_id, shards)
+    if isinstance(command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale):
         return shard_of(command.sale_id, shards)
     return shard_of(command.auction_id, shards)

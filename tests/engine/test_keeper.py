@@ -214,18 +214,19 @@ def test_with_a_server_of_ones_own_it_only_stays(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def deep(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A DATA_DIR of more than 108 bytes, with a temporary directory of its own."""
-    short = tmp_path / "t"
-    short.mkdir()
+    short = tmp_path_factory.mktemp("t")
     monkeypatch.setenv("TMPDIR", str(short))
     monkeypatch.setattr("tempfile.tempdir", None)
     return tmp_path / ("d" * 60) / ("e" * 60)
 
 
-def test_a_deep_folder_has_its_socket_elsewhere(deep: Path, tmp_path: Path) -> None:
+def test_a_deep_folder_has_its_socket_elsewhere(deep: Path) -> None:
     """The socket moves to a folder only this user can enter; the data stay where they were."""
-    with kept(deep, TMPDIR=str(tmp_path / "t")) as (running, client):
+    with kept(deep, TMPDIR=os.environ["TMPDIR"]) as (running, client):
         client.set("lot", "sold")
         socket = Path(json.loads(running.line_with('"ready"'))["socket"])
         assert socket == settings_of(deep).socket

@@ -12,6 +12,8 @@ import random
 import sys
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from engine.core.codec import (
     GENESIS,
     chain,
@@ -22,13 +24,19 @@ from engine.core.codec import (
 from engine.core.increments import saleroom_ladder, table
 from engine.core.messages import (
     AddLot,
+    CancelBid,
     CancelLot,
     Catalogue,
     CloseLot,
     Command,
     CreateSale,
+    EnterSale,
     Event,
+    FinishSettlement,
+    Format,
     KeepTime,
+    LeaveSale,
+    LowerLimit,
     OpenLot,
     PauseLot,
     PlaceBid,
@@ -36,12 +44,16 @@ from engine.core.messages import (
     ResumeTrading,
     SettleLot,
     Terms,
+    Tokens,
     UnpauseLot,
+    UpdateLot,
 )
 from engine.core.sale import Shard, execute
 from engine.core.snapshot import state_hash
+from tests.engine.core.saleroom import OPENING_KEY, SEALING, sealed_bid
 
-SALES = ("seq_k3f9", "seq_p2m4")
+SALES = ("seq_k3f9", "seq_p2m4", "seq_w8r1")
+FORMATS: tuple[Format, ...] = ("english", "one_bid", "dutch", "sealed_first", "sealed_second", "uniform")  # fmt: skip
 LOTS = [f"auction_{sale[4:]}_{number}" for sale in SALES for number in range(6)]
 BIDDERS = [
     f"cons_{name}" for name in ("anna", "bert", "carl", "dora", "emil", "frau", "gina", "hans")
@@ -56,14 +68,14 @@ class Entry(NamedTuple):
     payload: bytes
 
 
-def record(seed: int, entries: int = 220) -> list[Entry]:
+def record(seed: int, entries: int = 300) -> list[Entry]:
     """A day's log: the sales, their lots, and *entries* batches of whatever then happens."""
     dice = random.Random(seed)
     log = [Entry(NOON, encode_commands(_opening(dice)))]
     trial, at = Shard(), NOON
     run(trial, log[0])
     for _ in range(entries):
-        at += dice.choice((0, 1, 7, 250, 900, 4000))
+        at += dice.choice((0, 1, 7, 250, 900, 1800))
         batch = [_something(dice, trial) for _ in range(dice.choice((1, 1, 2, 5)))]
         log.append(Entry(at, encode_commands(batch)))
         run(trial, log[-1])
@@ -101,12 +113,36 @@ def _opening(dice: random.Random) -> list[Command]:
     commands: list[Command] = [
         CreateSale(SALES[0], "Ceramics", "EUR", 2),
         CreateSale(SALES[1], "Silver", "GBP", 2, registration="approval"),
+        CreateSale(SALES[2], "Prints", "EUR", 2),
     ]
     commands += [RegisterBidder(SALES[1], who) for who in BIDDERS[:6]]
+    commands += [RegisterBidder(SALES[2], who, limit=60_000) for who in BIDDERS[:3]]
     for number, lot in enumerate(LOTS):
-        sale = SALES[number // 6]
-        commands.append(AddLot(lot, sale, _terms(dice), Catalogue(str(number), f"Vase {number}")))
+        sale, terms = SALES[number // 6], _terms(dice)
+        if sale == SALES[2]:
+            terms = _other_terms(dice, FORMATS[number % 6])
+        commands.append(AddLot(lot, sale, terms, Catalogue(str(number), f"Vase {number}")))
     return commands
+
+
+def _other_terms(dice: random.Random, how: Format) -> Terms:
+    """Those of a lot with several winners."""
+    falls = how == "dutch"
+    return Terms(
+        9500,
+        table([(0, 500)]),
+        None if falls else dice.choice((None, 12_000)),
+        opens_at=NOON,
+        closes_at=NOON + dice.choice((60_000, 120_000)),
+        format=how,
+        winner_count=3,
+        floor=2000 if falls else None,
+        drop=700 if falls else None,
+        drop_interval_ms=9_000 if falls else None,
+        sealing=SEALING,
+        tokens=Tokens("a", "erc721", "b") if how == "one_bid" else None,
+        fixed_end=how == "one_bid",
+    )
 
 
 def _terms(dice: random.Random) -> Terms:
@@ -128,24 +164,60 @@ def _terms(dice: random.Random) -> Terms:
 
 def _something(dice: random.Random, shard: Shard) -> Command:
     throw, lot = dice.randrange(100), dice.choice(LOTS)
-    if throw < 80:
+    if throw < 78:
         return _bid(dice, shard, lot)
-    if throw < 88:
+    if throw < 84:
         return KeepTime(lot)
     if throw < 91:
+        return _wish(dice, shard, lot)
+    if throw < 92:
         return RegisterBidder(
             dice.choice(SALES), dice.choice(BIDDERS), dice.choice(("approved", "suspended"))
         )
-    if throw < 92:
+    if throw < 93:
         return ResumeTrading()
+    if throw < 95:
+        return _change(dice, shard, lot)
+    if shard.lots[lot].terms.format in FORMATS[2:] and dice.random() < 0.5:
+        return CloseLot(lot, f"c{dice.randrange(50)}", "key_1", OPENING_KEY)
+    if dice.random() < 0.1:
+        return FinishSettlement(lot)
     moves = (PauseLot, UnpauseLot, UnpauseLot, OpenLot, SettleLot, CloseLot, CancelLot)
-    return dice.choice(moves[: 5 if dice.random() < 0.9 else 7])(lot)
+    return dice.choice(moves[: 5 if dice.random() < 0.9 else 7])(lot, f"c{dice.randrange(50)}")
+
+
+def _wish(dice: random.Random, shard: Shard, lot: str) -> Command:
+    """What a bidder may ask for beside bidding."""
+    sale, who, cmd_id = dice.choice(SALES), dice.choice(BIDDERS), f"w{dice.randrange(50)}"
+    now = shard.lots[lot]
+    if now.leader is None or now.price is None:
+        wishes = (EnterSale(sale, who, cmd_id=cmd_id), LeaveSale(sale, who, cmd_id))
+        return dice.choice(wishes)
+    if now.method == "once":
+        who = dice.choice(sorted(now.bidders))
+        return CancelBid(lot, who, now.bidders[who].cmd_id, cmd_id)
+    return LowerLimit(lot, now.leader, now.price + 100, cmd_id)
+
+
+def _change(dice: random.Random, shard: Shard, lot: str) -> UpdateLot:
+    """A reserve a little lower, or an end a little later."""
+    now = shard.lots[lot]
+    reserve, end = now.terms.reserve, now.closes_at
+    if reserve is not None and dice.random() < 0.5:
+        terms = replace(now.terms, reserve=reserve - 500)
+    else:
+        terms = replace(now.terms, closes_at=None if end is None else end + 9_000)
+    return UpdateLot(lot, now.revision, terms, Catalogue("1", "Vase"), f"u{dice.randrange(99)}")
 
 
 def _bid(dice: random.Random, shard: Shard, lot: str) -> PlaceBid:
     price = shard.lots[lot].price or shard.lots[lot].terms.opening
     amount = price + dice.choice((0, 500, 1000, 2000, 5000, 12_345))
     cmd_id = f"c{dice.randrange(300)}"  # now and then one that was used before
+    if shard.lots[lot].method == "sealed":
+        return sealed_bid(dice.choice(BIDDERS), amount, cmd_id, lot)
+    if shard.lots[lot].method != "proxy":
+        return PlaceBid(lot, dice.choice(BIDDERS), cmd_id, amount, "bid")
     return PlaceBid(lot, dice.choice(BIDDERS), cmd_id, amount, dice.choice(("bid", "max")))
 
 

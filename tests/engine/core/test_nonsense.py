@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -16,13 +18,18 @@ from engine.core.messages import (
     Command,
     CommandRefused,
     CreateSale,
+    EnterSale,
     Ladder,
     PauseLot,
     PlaceBid,
     RegisterBidder,
+    SaleTerms,
+    Sealing,
     Table,
     Terms,
+    Tokens,
     UnpauseLot,
+    UpdateSale,
 )
 from engine.core.sale import Shard, execute
 
@@ -34,6 +41,13 @@ LOT = AddLot("auction_k3f9_1", "seq_k3f9", TERMS, Catalogue("1", "Jar"))
 def with_terms(**changes: object) -> AddLot:
     return msgspec.structs.replace(LOT, terms=msgspec.structs.replace(TERMS, **changes))
 
+
+FALLING: dict[str, Any] = {
+    "format": "dutch",
+    "floor": 1,
+    "drop": 1_000,
+    "drop_interval_ms": 10,
+}
 
 NONSENSE: list[Command] = [
     with_terms(opening=0),
@@ -74,6 +88,47 @@ NONSENSE: list[Command] = [
     msgspec.structs.replace(LOT, catalogue=Catalogue("1", "Jar", estimate_high=2**64)),
     msgspec.structs.replace(SALE, sale_id="seq_new", currency="E\0R"),
     msgspec.structs.replace(SALE, sale_id="seq_new", time_zone="\0"),
+    with_terms(winner_count=0),
+    with_terms(winner_count=10_001),
+    with_terms(buy_now=0),
+    with_terms(buy_now=9_999),
+    with_terms(buy_now=20_000, reserve=20_001),
+    with_terms(buy_now=20_000, winner_count=2),
+    with_terms(buy_now=20_000, format="one_bid"),
+    with_terms(buy_now=20_000, **FALLING),
+    with_terms(buy_now=MAX_AMOUNT + 1),
+    with_terms(format="dutch"),
+    with_terms(**FALLING | {"floor": None}),
+    with_terms(**FALLING | {"floor": 0}),
+    with_terms(**FALLING | {"floor": 10_001}),
+    with_terms(**FALLING | {"drop": None}),
+    with_terms(**FALLING | {"drop": 0}),
+    with_terms(**FALLING | {"drop_interval_ms": None}),
+    with_terms(**FALLING | {"drop_interval_ms": 0}),
+    with_terms(**FALLING | {"drop_interval_ms": 2**60}),
+    with_terms(**FALLING, reserve=10_000),
+    with_terms(**FALLING | {"format": "english"}),
+    with_terms(drop=1),
+    with_terms(drop_interval_ms=1),
+    with_terms(format="sealed_first"),
+    with_terms(format="uniform", sealing=Sealing("AAAA", "")),
+    with_terms(tokens=Tokens("a", "erc721", "b")),
+    with_terms(exponent=-1),
+    with_terms(exponent=7),
+    with_terms(consignor="\0"),
+    with_terms(currency="\0"),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(conditions="\0")),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(conditions_version="\0")),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(((0, "\0"),))),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(((-1, "25"),))),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(((2**64, "25"),))),
+    msgspec.structs.replace(SALE, sale_id="seq_new", terms=SaleTerms(tax_percent="\0")),
+    UpdateSale(msgspec.structs.replace(SALE, exponent=5)),
+    RegisterBidder("seq_k3f9", "cons_anna", limit=-1),
+    RegisterBidder("seq_k3f9", "cons_anna", limit=MAX_AMOUNT + 1),
+    RegisterBidder("seq_k3f9", "cons_anna", reason="\0"),
+    EnterSale("seq_k3f9", "cons_\0"),
+    EnterSale("seq_k3f9", "cons_anna", "\0"),
 ]
 
 
@@ -90,6 +145,27 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(command: Command) ->
     assert refused.objection == "invalid"
     assert snapshot.state_hash(shard) == before
     assert not isinstance(execute(shard, LOT, 2)[-1], CommandRefused), "the lot itself is fine"
+
+
+@pytest.mark.parametrize(
+    "sensible",
+    [
+        {"winner_count": 10_000},
+        {"buy_now": 10_000},
+        {"buy_now": 20_000, "reserve": 20_000},
+        FALLING,
+        FALLING | {"floor": 10_000, "winner_count": 3},
+        {"format": "one_bid", "tokens": Tokens("a", "erc721", "b"), "exponent": 6},
+        {"format": "live", "settle_by_command": True, "consignor": "cons_eva"},
+    ],
+    ids=str,
+)
+def test_what_makes_sense_is_taken(sensible: dict[str, Any]) -> None:
+    """The bounds themselves are within the bounds."""
+    shard = Shard()
+    execute(shard, SALE, 0)
+
+    assert not isinstance(execute(shard, with_terms(**sensible), 1)[-1], CommandRefused)
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1, 2**63 + 5])

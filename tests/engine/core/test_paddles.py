@@ -43,7 +43,7 @@ def test_in_an_open_sale_the_first_bid_registers() -> None:
 
 
 def test_a_paddle_of_the_house_is_not_given_out_again() -> None:
-    """Numbers that the house has named are passed over."""
+    """Numbers that the house has named are passed over; one that has been shown stays."""
     bidding("""
         1 anna is approved with 101 -> paddle 101 approved
         2 bert is approved with 103 -> paddle 103 approved
@@ -51,9 +51,11 @@ def test_a_paddle_of_the_house_is_not_given_out_again() -> None:
         look                        -> open seq 2, 100 by paddle 102, 1 bids of 1, reserve none, 0 extensions
         4 dora is approved          -> paddle 104 approved
         5 emil is approved with 104 -> exists
-        6 bert is approved with 105 -> exists
+        6 bert is approved with 105 -> paddle 105 approved
         7 bert bids 110             -> winning at 110, asking 120
-        look                        -> open seq 3, 110 by paddle 103, 2 bids of 2, reserve none, 0 extensions
+        8 bert is approved with 107 -> exists
+        9 emil is approved with 103 -> paddle 103 approved
+        look                        -> open seq 3, 110 by paddle 105, 2 bids of 2, reserve none, 0 extensions
     """)
 
 

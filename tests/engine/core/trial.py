@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import sys
 
-import hypothesis  # noqa: F401  # loaded here so that no child needs to
+import cryptography.hazmat.primitives.hpke  # noqa: F401  # loaded here so that no child needs to
+import hypothesis  # noqa: F401  # likewise
 import pytest
 
 
