@@ -1,8 +1,10 @@
 """The archive: what the log has decided, in SQL, for questions that are asked later.
 
-It is a copy that can be thrown away and written again from the log; nothing is decided by
-it.  The clerk alone writes it, rows and its bookmark in one transaction, so that a kill at
-any moment leaves neither a gap nor anything twice.  Everybody else reads.
+It is a copy that can be written again from the log; nothing is decided by it.  The clerk
+alone writes it, rows and its bookmark in one transaction, so that a kill at any moment leaves
+neither a gap nor anything twice.  Everybody else reads.  In the same database, and under the
+same migrations, are the books (``gateway.books``), which no log can write again; what events
+mean to them is written in the archive's own transaction.
 
 Amounts are whole minor units of the sale's currency, instants are milliseconds since the
 epoch, both in columns of 64 bits.  A column marked *private* never reaches the public:
@@ -16,13 +18,14 @@ them in a thread.  Raises ``ArchiveError`` for whatever the database did wrong.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
@@ -38,6 +41,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -53,9 +57,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from engine.core.messages import Event
+from engine.core.messages import Event, Terms
 from engine.settings import BadSetting, without_password
-from gateway.core.entries import Entries, auctions_bid_on, entries_of
+from gateway.core.entries import Entries, Row, auctions_bid_on, entries_of
 
 # ── The tables ───────────────────────────────────────────────────────────────────────────
 
@@ -87,7 +91,12 @@ sales: Final = Table(
     Column("exponent", Integer, nullable=False),
     Column("time_zone", Text, nullable=False),
     Column("registration", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("supports_guest", Boolean, nullable=False),
+    Column("terms", JSON, nullable=False),  # what is printed of it
     Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("removed_at", BigInteger),
 )
 
 auctions: Final = Table(
@@ -104,7 +113,13 @@ auctions: Final = Table(
     Column("provenance", JSON, nullable=False),
     Column("serial", Text),
     Column("terms", JSON, nullable=False),  # private: the reserve is in it
+    Column("in_tokens", Boolean, nullable=False),  # its bids are held and settled in the ledger
+    Column("revision", Integer, nullable=False),
     Column("added_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("withdrawn_at", BigInteger),
+    Column("ended_at", BigInteger),  # of sealed bidding: it closes when the key has come
+    Column("time_zone", Text),  # of its times as they were said; null: the sale's
 )
 
 registrations: Final = Table(
@@ -115,6 +130,11 @@ registrations: Final = Table(
     Column("paddle", BigInteger, nullable=False),
     Column("admission", Text, nullable=False),  # private
     Column("registered_at", BigInteger, nullable=False),
+    Column("bid_limit", BigInteger),  # private
+    Column("reason", Text, nullable=False),  # private
+    Column("changed_by", Text, nullable=False),  # private; empty: the bidder themselves
+    Column("conditions_version", Text),
+    Column("changed_at", BigInteger, nullable=False),
     UniqueConstraint("sale_id", "paddle"),
 )
 
@@ -136,6 +156,10 @@ bids: Final = Table(
     Column("status", Text, nullable=False),  # private: how the bidder stood after it
     Column("code", Text),  # private: why it was refused; null: accepted
     Column("why", Text),  # what moved the price; null: nothing did
+    Column("commitment", Text, nullable=False),  # of a sealed bid, whose amount is 0; else empty
+    Column("opened_amount", BigInteger),  # private: what a sealed bid was, read at the close
+    Column("void", Text),  # private: why a sealed bid counted for nothing
+    Column("canceled_at", BigInteger),  # when it was taken back
 )
 _PUBLIC: Final = bids.c.price.is_not(None)
 _ACCEPTED: Final = bids.c.code.is_(None)
@@ -146,6 +170,7 @@ Index(
     sqlite_where=_PUBLIC,
     postgresql_where=_PUBLIC,
 )
+Index("ix_bids_bid_id", bids.c.bid_id)
 Index(
     "ix_bids_own",
     bids.c.auction_id,
@@ -165,8 +190,46 @@ results: Final = Table(
     Column("hammer_price", BigInteger),  # null: not sold
     Column("closed_at", BigInteger, nullable=False),
     Column("settle_at", BigInteger),  # when it is due; null: never
+    Column("settling_at", BigInteger),  # when the ledger was to be written; null: nothing is
     Column("settled_at", BigInteger),
     Column("canceled", Boolean, nullable=False),
+    Column("opening_key", Text),  # of a sealed auction: anybody may read its bids with it now
+)
+
+# Who won, and what each of them pays: a row for every place.
+wins: Final = Table(
+    "wins",
+    metadata,
+    Column("auction_id", Text, ForeignKey("results.auction_id"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),  # from 1, best first
+    Column("consumer_id", Text, nullable=False),  # private
+    Column("paddle", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),  # the hammer price of this place
+    Column("bid", BigInteger, nullable=False),  # private: what they had bid
+    Column("bid_id", Text, nullable=False),
+)
+
+# A leader's own lower limits.  Private altogether.
+lowerings: Final = Table(
+    "lowerings",
+    metadata,
+    Column("auction_id", Text, ForeignKey("auctions.auction_id"), primary_key=True),
+    Column("log_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("consumer_id", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+# What the house and its bidders have wished for and got, and who did.  Private altogether.
+# One row however often the answer was given.
+acts: Final = Table(
+    "acts",
+    metadata,
+    Column("subject", Text, primary_key=True),  # the auction or the sale
+    Column("by", Text, primary_key=True),
+    Column("cmd_id", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("command", Text, nullable=False),
 )
 
 
@@ -204,6 +267,32 @@ class PublicBid:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedBid:
+    """A bid as the house knows it."""
+
+    bid_id: str
+    auction_id: str
+    consumer_id: str
+    cmd_id: str
+    amount: int
+    at: int
+    canceled_at: int | None
+    log_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """A winning place."""
+
+    place: int
+    consumer_id: str
+    paddle: int
+    amount: int  # what they pay
+    bid: int
+    bid_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnBid:
     """A bid as its bidder knows it."""
 
@@ -217,7 +306,7 @@ class OwnBid:
 
 def position(engine: Engine, shard: int) -> int:
     """The last event of the shard's log that is written down; 0: none."""
-    with _connected(engine) as connection:
+    with connected(engine) as connection:
         seq = connection.scalar(select(positions.c.seq).where(positions.c.shard == shard))
     return 0 if seq is None else int(seq)
 
@@ -226,7 +315,7 @@ def public_bids(engine: Engine, auction_id: str, limit: int) -> list[PublicBid]:
     """The auction's bids that made a price, newest first."""
     columns = (bids.c.bid_id, bids.c.consumer_id, bids.c.price, bids.c.at)
     query = select(*columns).where(bids.c.auction_id == auction_id, _PUBLIC)
-    with _connected(engine) as connection:
+    with connected(engine) as connection:
         rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
         return [PublicBid(*row) for row in rows]
 
@@ -236,25 +325,100 @@ def own_bids(engine: Engine, auction_id: str, consumer_id: str, limit: int) -> l
     query = select(bids.c.bid_id, bids.c.amount, bids.c.at).where(
         bids.c.auction_id == auction_id, bids.c.consumer_id == consumer_id, _ACCEPTED
     )
-    with _connected(engine) as connection:
+    with connected(engine) as connection:
         rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
         return [OwnBid(*row) for row in rows]
+
+
+def accepted_bids(
+    engine: Engine, auction_id: str, limit: int, after: int | None = None
+) -> list[AcceptedBid]:
+    """The auction's accepted bids, canceled ones included, newest first; those before the bid
+    at the place *after* in the log."""
+    query = _accepted_bids().where(bids.c.auction_id == auction_id)
+    if after is not None:
+        query = query.where(bids.c.log_seq < after)
+    with connected(engine) as connection:
+        rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
+        return [AcceptedBid(*row) for row in rows]
+
+
+def accepted_bid(engine: Engine, auction_id: str, bid_id: str) -> AcceptedBid | None:
+    """An accepted bid of the auction, by its id."""
+    query = _accepted_bids().where(bids.c.bid_id == bid_id, bids.c.auction_id == auction_id)
+    with connected(engine) as connection:
+        row = connection.execute(query).first()
+        return None if row is None else AcceptedBid(*row)
+
+
+def _accepted_bids() -> Select[Any]:
+    names = AcceptedBid.__dataclass_fields__
+    return select(*(bids.c[name] for name in names)).where(_ACCEPTED)
+
+
+def winners(connection: Connection, auction_id: str) -> list[Winner]:
+    """Who has won the auction, best first."""
+    columns = (wins.c[name] for name in Winner.__dataclass_fields__)
+    query = select(*columns).where(wins.c.auction_id == auction_id).order_by(wins.c.place)
+    return [Winner(*row) for row in connection.execute(query)]
+
+
+def terms_of(connection: Connection, auction_id: str) -> Terms:
+    """What the auction is sold by; private.  It must be there."""
+    query = select(auctions.c.terms).where(auctions.c.auction_id == auction_id)
+    return msgspec.convert(connection.execute(query).scalar_one(), Terms)
+
+
+def token_auctions(engine: Engine) -> list[str]:
+    """The auctions whose bids are held in the ledger, and that are not settled yet."""
+    query = (
+        select(auctions.c.auction_id)
+        .outerjoin(results)
+        .where(auctions.c.in_tokens, results.c.settled_at.is_(None))
+    )
+    with connected(engine) as connection:
+        return list(connection.scalars(query))
+
+
+def settling_auctions(engine: Engine) -> list[str]:
+    """The auctions whose books are written, and of which the log does not say so yet."""
+    query = select(results.c.auction_id).where(
+        results.c.settling_at.is_not(None), results.c.settled_at.is_(None)
+    )
+    with connected(engine) as connection:
+        return list(connection.scalars(query))
+
+
+def ended_auctions(engine: Engine) -> list[str]:
+    """The sealed auctions whose time is over and that wait for the key to be opened with."""
+    query = (
+        select(auctions.c.auction_id)
+        .outerjoin(results)
+        .where(auctions.c.ended_at.is_not(None), results.c.auction_id.is_(None))
+    )
+    with connected(engine) as connection:
+        return list(connection.scalars(query))
 
 
 def missing_auctions(engine: Engine, auction_ids: Sequence[str]) -> list[str]:
     """Those of *auction_ids* that are not in the archive."""
     query = select(auctions.c.auction_id).where(auctions.c.auction_id.in_(auction_ids))
-    with _connected(engine) as connection:
+    with connected(engine) as connection:
         found = set(connection.scalars(query))
     return [auction_id for auction_id in auction_ids if auction_id not in found]
 
 
 def bookmarks(engine: Engine) -> dict[int, Bookmark]:
     """How far each shard's history has been written down, by shard."""
+    with connected(engine) as connection:
+        return bookmarks_in(connection)
+
+
+def bookmarks_in(connection: Connection) -> dict[int, Bookmark]:
+    """The same, within the caller's look at the database."""
     query = select(positions.c.shard, positions.c.lineage, positions.c.seq, positions.c.head)
-    with _connected(engine) as connection:
-        rows = connection.execute(query)
-        return {shard: Bookmark(lineage, seq, head) for shard, lineage, seq, head in rows}
+    rows = connection.execute(query)
+    return {shard: Bookmark(lineage, seq, head) for shard, lineage, seq, head in rows}
 
 
 # ── Writing (the clerk's) ────────────────────────────────────────────────────────────────
@@ -272,8 +436,14 @@ def begin(engine: Engine, starts: Mapping[int, Bookmark]) -> None:
         connection.execute(positions.insert(), rows)
 
 
-def record(engine: Engine, passages: Sequence[Passage], salt: bytes) -> None:
-    """Write down what happened, rows and bookmarks, all of it or nothing.
+# What else is written with a turn's events: in the same transaction, after their rows.
+Also = Callable[[Connection, Sequence["Passage"]], None]
+
+
+def record(
+    engine: Engine, passages: Sequence[Passage], salt: bytes, also: Sequence[Also] = ()
+) -> None:
+    """Write down what happened, rows and bookmarks and what *also* writes, all of it or nothing.
 
     *salt* is the house's secret, which bids' ids are made with.  Raises ``ArchiveError`` also
     where a bookmark is not where the passage begins: somebody else is writing.
@@ -284,6 +454,8 @@ def record(engine: Engine, passages: Sequence[Passage], salt: bytes) -> None:
         for passage in passages:
             sale_of = _sales_of(connection, auctions_bid_on(passage.events))
             _write(connection, entries_of(passage.events, sale_of, salt))
+        for write in also:
+            write(connection, passages)
 
 
 def _move_bookmark(connection: Connection, passage: Passage) -> None:
@@ -312,29 +484,71 @@ def _sales_of(connection: Connection, auction_ids: Sequence[str]) -> dict[str, s
 def _write(connection: Connection, entries: Entries) -> None:
     # In the order of the foreign keys.
     for table, rows in (
-        (sales, entries.sales),
-        (auctions, entries.auctions),
+        (sales, list(entries.sales.values())),
+        (auctions, list(entries.auctions.values())),
         (bids, entries.bids),
+        (lowerings, entries.lowerings),
         (results, entries.results),
+        (wins, entries.wins),
     ):
         if rows:
             connection.execute(table.insert(), rows)
-    if entries.registrations:
-        _seat(connection, list(entries.registrations.values()))
-    if entries.settled:
-        settle = update(results).where(results.c.auction_id == bindparam("of_auction"))
-        connection.execute(settle.values(settled_at=bindparam("at")), entries.settled)
+    _change(connection, sales.c.sale_id, entries.sale_changes)
+    _change(connection, auctions.c.auction_id, entries.auction_changes)
+    _insert_missing(connection, registrations, list(entries.seats.values()))
+    _register(connection, list(entries.registrations.values()))
+    _insert_missing(connection, acts, entries.acts)
+    _write_later_words(connection, entries)
 
 
-def _seat(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(registrations)
-    # A paddle stays with its bidder for the whole sale, and the first instant is kept.
-    upsert = insert.on_conflict_do_update(
-        index_elements=[registrations.c.sale_id, registrations.c.consumer_id],
-        set_={"admission": insert.excluded.admission},
+def _write_later_words(connection: Connection, entries: Entries) -> None:
+    """What is said of bids and results that have their rows."""
+    a_bid = (
+        update(bids)
+        .where(bids.c.auction_id == bindparam("of_auction"))
+        .where(bids.c.consumer_id == bindparam("of_consumer"))
+        .where(bids.c.cmd_id == bindparam("of_cmd"), _ACCEPTED)
     )
-    connection.execute(upsert, rows)
+    a_result = update(results).where(results.c.auction_id == bindparam("of_auction"))
+    for statement, rows in (
+        (a_bid, entries.canceled),
+        (a_bid, entries.opened),
+        (a_result, entries.settling),
+        (a_result, entries.settled),
+    ):
+        if rows:
+            connection.execute(statement, rows)
+
+
+def _change(connection: Connection, key: Column[Any], changes: Mapping[str, Row]) -> None:
+    for identity, values in changes.items():
+        connection.execute(update(key.table).where(key == identity).values(**values))
+
+
+def _register(connection: Connection, rows: Sequence[Row]) -> None:
+    """The last word on each registration."""
+    if not rows:
+        return
+    insert = _insert_into(connection, registrations)
+    # A paddle stays with its bidder for the whole sale, and the first instant is kept.
+    kept = ("sale_id", "consumer_id", "paddle", "registered_at")
+    names = [column.name for column in registrations.columns if column.name not in kept]
+    new = {name: insert.excluded[name] for name in names}
+    keys = list(registrations.primary_key)
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    if rows:
+        insert = _insert_into(connection, table)
+        keys = list(table.primary_key)
+        connection.execute(insert.on_conflict_do_nothing(index_elements=keys), rows)
+
+
+def _insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 # ── Opening ──────────────────────────────────────────────────────────────────────────────
@@ -360,6 +574,17 @@ def open_archive(url: str) -> Engine:
         engine.dispose()
         raise _unusable(url, str(failure)) from failure
     return engine
+
+
+def open_as_it_is(url: str) -> Engine:
+    """The archive for somebody who only reads: nothing is made or brought up to date.
+
+    Raises ``BadSetting`` where there is none.
+    """
+    parsed = make_url(url)
+    if parsed.drivername == "sqlite" and not Path(parsed.database or "").exists():
+        raise _unusable(url, "there is no such file")
+    return _engine(url)
 
 
 def _engine(url: str) -> Engine:
@@ -448,7 +673,8 @@ def _unusable(url: str, reason: str) -> BadSetting:
 
 
 @contextmanager
-def _connected(engine: Engine) -> Iterator[Connection]:
+def connected(engine: Engine) -> Iterator[Connection]:
+    """A look at the database as it is at one instant.  Raises ``ArchiveError``."""
     try:
         with engine.connect() as connection:
             yield connection

@@ -5,7 +5,9 @@ before it (the chain of ``engine.core.codec``) and that the log agrees, and hand
 archive with the bookmark that says how far it came: after a kill it goes on exactly there.
 A history that is not the one it has been following is never written over; the clerk stops.
 
-It also puts the demonstration sale into the log where that is missing.
+What an event means to money is written in the same transaction, and what the log is to be
+told of it is said afterwards (``gateway.settlement``).  The clerk also puts the demonstration
+sale into the log where that is missing.
 
 At the end it goes on for as long as a gateway is there, because a gateway answers out of the
 archive, then reads the log to its end.  It leaves to others: what a row says
@@ -18,12 +20,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from engine import logs, presence
 from engine.core.codec import GENESIS, UnreadableRecord, chain, decode_event
@@ -31,15 +35,22 @@ from engine.core.messages import Event
 from engine.entering import NotEntered, enter
 from engine.settings import BadSetting, LogSettings, refuse_to_start, unusable_data_dir
 from engine.streams import Log, Position, StreamError, UnsupportedServer
-from gateway import archive, demonstration, keys
+from gateway import archive, demonstration, keys, sealing
 from gateway.archive import ArchiveError, Bookmark, Passage
+from gateway.books import once, outbox, sessions, signing_in
+from gateway.books.store import BooksError, Vault, open_books
+from gateway.deliveries import Outside, deliver, payments_of
+from gateway.mail import postbox
 from gateway.settings import GatewaySettings, read_gateway_settings
+from gateway.settlement import Duties, TokenAuctions
 
 _LOG_WITHIN_S: Final = 30.0  # the server reads a long log, an engine takes the lead
 _LOOK_AGAIN_S: Final = 0.1
 _BLOCK_MS: Final = 250  # a stop is noticed within it
 _GATHER_S: Final = 0.1  # how far behind the log the archive may be for the sake of fewer fsyncs
 _GATEWAYS_GONE_S: Final = 20.0  # they drain for at most 10 s: twice that is a hang
+
+_SWEEP_EVERY_S: Final = 3_600.0
 
 _log: Final = structlog.stdlib.get_logger()
 
@@ -66,17 +77,27 @@ def main() -> int:
             hold = presence.hold(settings.log.data_dir, "deciders", shared=True)
         except OSError as failure:
             raise unusable_data_dir(settings.log.data_dir, failure) from failure
-        with hold:
-            engine = archive.open_archive(settings.database_url)
-            try:
-                return asyncio.run(_run(settings, engine))
-            finally:
-                engine.dispose()
+        with hold, _databases(settings.database_url) as (engine, books):
+            return asyncio.run(_run(settings, engine, books))
     except (BadSetting, presence.Held, keys.BadKeys) as complaint:
         return refuse_to_start(complaint)
 
 
-async def _run(settings: GatewaySettings, engine: Engine) -> int:
+@contextmanager
+def _databases(url: str) -> Iterator[tuple[Engine, Engine]]:
+    """The archive, which the log can write anew, and the books, which nothing can."""
+    engine = archive.open_archive(url)
+    try:
+        books = open_books(url)
+        try:
+            yield engine, books
+        finally:
+            books.dispose()
+    finally:
+        engine.dispose()
+
+
+async def _run(settings: GatewaySettings, engine: Engine, books: Engine) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -85,15 +106,17 @@ async def _run(settings: GatewaySettings, engine: Engine) -> int:
         if log is None:
             return 0  # told to stop before there was anything to write down
         try:
-            await _work(settings, log, engine, stopping)
+            await _work(settings, log, engine, books, stopping)
         finally:
             await log.close()
     except (
         StreamError,
         ArchiveError,
+        BooksError,
         BrokenHistory,
         NotEntered,
         demonstration.NotSeeded,
+        sealing.CannotOpen,
     ) as failure:
         _log.error("the clerk stops", reason=str(failure))
         return 1
@@ -102,24 +125,60 @@ async def _run(settings: GatewaySettings, engine: Engine) -> int:
 
 
 async def _work(
-    settings: GatewaySettings, log: Log, engine: Engine, stopping: asyncio.Event
+    settings: GatewaySettings, log: Log, engine: Engine, books: Engine, stopping: asyncio.Event
 ) -> None:
     house_keys = _keys(settings, await log.now())
     salt = keys.anonymity_salt(house_keys)
-    clerk = await Clerk.begin(log, engine, settings.log.shards, salt)
+    shards = settings.log.shards
+    duties = await Duties.begin(log, books, shards, partial(sealing.opening_key, house_keys))
+    clerk = await Clerk.begin(log, engine, shards, salt, books, duties)
     await clerk.catch_up()
-    _log.info("the clerk follows the log", shards=settings.log.shards)
+    _log.info("the clerk follows the log", shards=shards)
     if house_keys.demo is not None:
-        await _seed(house_keys.demo, log, engine, settings.log.shards, stopping)
+        await _seed(house_keys, log, engine, books, shards, stopping)
     alone = asyncio.Event()
-    goodbye = asyncio.create_task(_set_when_alone(settings.log, stopping, alone))
+    beside = [
+        asyncio.create_task(_set_when_alone(settings.log, stopping, alone)),
+        asyncio.create_task(deliver(_outside(settings, house_keys, books), clerk.written)),
+        asyncio.create_task(_sweep(books)),
+    ]
     try:
         await clerk.follow(alone)
         await clerk.catch_up()
     finally:
-        goodbye.cancel()
-        with suppress(asyncio.CancelledError):
-            await goodbye
+        for task in beside:
+            task.cancel()
+        for outcome in await asyncio.gather(*beside, return_exceptions=True):
+            if isinstance(outcome, Exception):  # nothing of the sale hangs on these
+                _log.error("a duty of the clerk ended", exc_info=outcome)
+
+
+def _outside(settings: GatewaySettings, house_keys: keys.HouseKeys, books: Engine) -> Outside:
+    return Outside(
+        books,
+        Vault(house_keys.vault_key),
+        keys.webhook_key(house_keys),
+        keys.anonymity_salt(house_keys),
+        payments_of(books, house_keys, _now_ms),
+        postbox(settings, _now_ms),
+        settings.public_url,
+        settings.webhook_allow_private,
+    )
+
+
+async def _sweep(books: Engine) -> None:
+    """Strike out now and then what nobody can ask for any more."""
+    while True:
+        try:
+            for sweep in (sessions.sweep, signing_in.sweep, once.sweep):
+                await asyncio.to_thread(sweep, books, _now_ms())
+        except BooksError as failure:
+            _log.warning("the books cannot be swept", reason=str(failure))
+        await asyncio.sleep(_SWEEP_EVERY_S)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _set_when_alone(
@@ -138,22 +197,42 @@ class Clerk:
     """One pass after another over what the shards' histories have grown by."""
 
     def __init__(
-        self, log: EventLog, engine: Engine, bookmarks: dict[int, Bookmark], salt: bytes
+        self,
+        log: EventLog,
+        engine: Engine,
+        books: Engine,
+        bookmarks: dict[int, Bookmark],
+        salt: bytes,
+        auctions: TokenAuctions,
+        duties: Duties | None,
     ) -> None:
         self._log = log
         self._engine = engine
+        self._books = books
         self._salt = salt
         self._bookmarks = bookmarks
+        self._auctions = auctions
+        self._duties = duties
         # What the log itself said of a shard, to be compared when reading gets there.
         self._said: dict[int, Position] = {}
+        self.written = asyncio.Event()  # there may be something to be sent
 
     @classmethod
-    async def begin(cls, log: EventLog, engine: Engine, shards: int, salt: bytes) -> Clerk:
+    async def begin(
+        cls,
+        log: EventLog,
+        engine: Engine,
+        shards: int,
+        salt: bytes,
+        books: Engine | None = None,
+        duties: Duties | None = None,
+    ) -> Clerk:
         """Take up where the archive's bookmarks are.  Every shard has a history by now.
 
-        *salt* is the house's secret, which bids' ids are made with.  Raises ``BrokenHistory``
-        where the log is not the one that the archive was written from, or has lost what the
-        archive holds.
+        *salt* is the house's secret, which bids' ids are made with; *books* what money is
+        written with, the archive's own connections where there are no others.  Raises
+        ``BrokenHistory`` where the log is not the one that the archive was written from, or
+        has lost what the archive holds.
         """
         bookmarks = await asyncio.to_thread(archive.bookmarks, engine)
         starts: dict[int, Bookmark] = {}
@@ -165,12 +244,15 @@ class Clerk:
                 _compare(shard, bookmarks[shard], said)
         await asyncio.to_thread(archive.begin, engine, starts)
         followed = {shard: (starts | bookmarks)[shard] for shard in range(shards)}
-        return cls(log, engine, followed, salt)
+        auctions = TokenAuctions(await asyncio.to_thread(archive.token_auctions, engine))
+        return cls(log, engine, books or engine, followed, salt, auctions, duties)
 
     async def follow(self, until: asyncio.Event) -> None:
         """Write down what happens, as it happens, until told to end."""
         while not until.is_set():
-            if await self.turn(_BLOCK_MS):
+            found = await self.turn(_BLOCK_MS)
+            await self.attend()
+            if found:
                 # Let some more gather: a transaction costs an fsync, however little is in it.
                 with suppress(TimeoutError):
                     await asyncio.wait_for(until.wait(), _GATHER_S)
@@ -191,10 +273,32 @@ class Clerk:
         passages = [await self._passage(shard, entries) for shard, entries in found]
         if not passages:
             return 0
-        await asyncio.to_thread(archive.record, self._engine, passages, self._salt)
+        await asyncio.to_thread(self._record, passages)
         for passage in passages:
             self._bookmarks[passage.shard] = passage.after
+        if self._duties is not None:
+            self._duties.hear(passages)
+        self.written.set()
         return sum(len(passage.events) for passage in passages)
+
+    async def attend(self) -> None:
+        """See to what is due beside writing down, as of what has been written down."""
+        if self._duties is not None:
+            await self._duties.see_to(self._bookmarks)
+
+    def _record(self, passages: Sequence[Passage]) -> None:
+        also: list[archive.Also] = []
+        engine = self._engine
+        if self._auctions.concern(passages):
+            # On the disk before anybody is told: whoever has their money back may spend it.
+            engine = self._books
+            also.append(self._auctions.end)
+        archive.record(engine, passages, self._salt, [*also, self._intend])
+
+    def _intend(self, connection: Connection, passages: Sequence[Passage]) -> None:
+        """What is to be told of it outside is written down with it."""
+        for passage in passages:
+            outbox.intend(connection, passage, self._salt)
 
     async def _passage(self, shard: int, entries: Sequence[tuple[int, bytes]]) -> Passage:
         before = self._bookmarks[shard]
@@ -302,12 +406,21 @@ def _keys(settings: GatewaySettings, now_ms: int) -> keys.HouseKeys:
 
 
 async def _seed(
-    demo: keys.Demo, log: Log, engine: Engine, shards: int, stopping: asyncio.Event
+    house_keys: keys.HouseKeys,
+    log: Log,
+    engine: Engine,
+    books: Engine,
+    shards: int,
+    stopping: asyncio.Event,
 ) -> None:
-    """Put the demonstration into the log, where any of its lots is missing."""
+    """Put the demonstration's people into the books, and its lots into the log, where any of
+    them is missing."""
+    demo, now = house_keys.demo, await log.now()
+    assert demo is not None
+    await asyncio.to_thread(sessions.seed_demonstration, books, house_keys, now)
     if not await asyncio.to_thread(archive.missing_auctions, engine, demo.auction_ids):
         return
-    commands = demonstration.plan(demo, demonstration.read_catalogue(), await log.now())
+    commands = demonstration.plan(demo, demonstration.read_catalogue(), now)
     await enter(log, shards, commands, stopping)
     if not stopping.is_set():  # else perhaps only a part of it; the next start adds the rest
         _log.info("the demonstration sale is in the log", sale=demo.sale_id)

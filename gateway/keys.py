@@ -2,14 +2,16 @@
 
 ``keys.json`` is what people and programs are handed: API keys and, in a demonstration, the
 invented bidders with their tokens and sign-in links.  ``master.key`` seals the private
-signing key in ``signing-key.json``, and later whatever else must not lie on the disk in the
-clear.  All three are readable by their owner only, and are written so that a crash leaves
-either the old file or the new one.
+signing key in ``signing-key.json``; the keys that seal and index personal data in the
+database are derived from it, each for one purpose.  All three files are readable by their
+owner only, and are written so that a crash leaves either the old file or the new one.
 
-Promises: two processes that start at once end up with the same keys; an access token is
-taken only where it is one of ours, of this kind, for this house, and not past its time.
-The time is handed in by the caller, in milliseconds since the epoch; nothing here reads a
-clock.  Leaves to others: sessions and their end, refresh tokens, what a key may do.
+Promises: two processes that start at once end up with the same keys; a token is taken only
+where it is one of ours, of the kind that is asked for, for this house, and an access token
+only before its time is over.  The time is handed in by the caller, in milliseconds since the
+epoch; nothing here reads a clock.  Leaves to others: which sessions stand and which refresh
+token is the newest (``gateway.books.sessions``), what a key may do
+(``gateway.books.apikeys``).
 """
 
 from __future__ import annotations
@@ -19,17 +21,21 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import jwt
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from engine import presence
+from engine.core.messages import Mode
 from gateway.settings import GatewaySettings
 
 KeyKind = Literal["publishable", "secret", "operator"]
@@ -37,8 +43,15 @@ KeyKind = Literal["publishable", "secret", "operator"]
 _AUDIENCE: Final = "fairwarning"
 _ORGANIZATION: Final = "org_house"
 _ACCESS_TYPE: Final = "at+jwt"  # RFC 9068
+GUEST_PREFIX: Final = "guest_"  # of a consumer id; the engine knows a guest by it too
 _DEMO_TOKEN_S: Final = 30 * 24 * 3600
 _DEMO_AUCTIONS: Final = 14
+DEMO_MODE: Final[Mode] = "test"  # its keys are: pk_test_…
+_SESSION_PREFIX: Final = "ses_"
+# Written in one way only: no leading zero, and hexadecimal digits in lower case.
+_REFRESH_TOKEN: Final = re.compile(
+    r"rt_(?P<part>[a-z0-9]{1,64})_(?P<generation>0|[1-9][0-9]{0,8})_(?P<mac>[0-9a-f]{64})"
+)
 # No vowels, so that no word appears by accident; no 0, 1 or l, which are read for each other.
 _ALPHABET: Final = "bcdfghjkmnpqrstvwxyz23456789"
 _OTHER_STARTS_S: Final = 10.0  # making keys takes milliseconds; this is a disk in trouble
@@ -49,7 +62,7 @@ class BadKeys(Exception):
 
 
 class BadToken(Exception):
-    """The text is not an access token of this house that holds now."""
+    """The text is not a token of this house, of the kind asked for, that holds now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,19 @@ class Identity:
     consumer_id: str
     session_id: str
     expires_at: int  # milliseconds since the epoch
+    mode: Mode
+
+    @property
+    def guest(self) -> bool:
+        """Whether nobody knows who it is: the session began without an address or an account."""
+        return self.consumer_id.startswith(GUEST_PREFIX)
+
+
+class RefreshToken(NamedTuple):
+    """What a refresh token of ours says; whether it is the newest, the books know."""
+
+    session_id: str
+    generation: int  # how often the session had been refreshed when it was given out
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +121,12 @@ class HouseKeys:
     issuer: str
     private_key: Ed25519PrivateKey = field(repr=False)
     public_key: Ed25519PublicKey = field(repr=False)
+    # Derived from the master key, one for each purpose, so that none can stand in for another.
+    vault_key: bytes = field(repr=False)  # seals and indexes personal data in the database
+    refresh_key: bytes = field(repr=False)  # makes refresh tokens
+    otp_pepper: bytes = field(repr=False)  # a copied database does not give the codes away
+    payment_key: bytes = field(repr=False)  # makes the ids of payment tokens
+    salt: bytes = field(repr=False)  # makes the salts of sealed bids
     demo: Demo | None
 
 
@@ -114,29 +146,14 @@ def load_or_create(settings: GatewaySettings, now_ms: int) -> HouseKeys:
         written = {**_new_api_keys(), **found, "signing_key_id": _key_id(private_key.public_key())}
         try:
             if settings.demo:
-                keys = _house_keys({**written, "demo": None}, settings, private_key)
+                keys = _house_keys({**written, "demo": None}, settings, private_key, master_key)
                 written["demo"] = _renewed_demo(written.get("demo") or _new_demo(), keys, now_ms)
-            keys = _house_keys(written, settings, private_key)
+            keys = _house_keys(written, settings, private_key, master_key)
         except (KeyError, TypeError, ValueError, AttributeError) as failure:
             raise BadKeys(f"{file} lacks or misstates {failure}") from failure
         if written != found:
             _write_json(file, written)
         return keys
-
-
-def key_kind(keys: HouseKeys, text: str) -> KeyKind | None:
-    """Which of the house's API keys this is, if any; takes the same time for every text."""
-    offered = text.encode("utf-8", "surrogatepass")
-    known: tuple[tuple[KeyKind, str], ...] = (
-        ("publishable", keys.publishable_key),
-        ("secret", keys.secret_key),
-        ("operator", keys.operator_key),
-    )
-    kind: KeyKind | None = None
-    for candidate, key in known:  # all of them, also after a match
-        if hmac.compare_digest(offered, key.encode()):
-            kind = candidate
-    return kind
 
 
 def mint_access_token(
@@ -146,29 +163,48 @@ def mint_access_token(
     now_ms: int,
     *,
     session_id: str | None = None,
+    mode: Mode = "test",
 ) -> str:
-    """A signed access token; without ``session_id`` it begins a session of its own."""
+    """A signed access token; without ``session_id`` it speaks of a session that no book knows.
+
+    The same arguments make the same token: a refresh that is sent again is answered alike.
+    """
     issued = now_ms // 1000  # RFC 7519 counts in seconds
     claims = {
         "consumerId": consumer_id,
-        "organizationId": _ORGANIZATION,
-        "sessionId": session_id or "ses_" + random_name(20),
+        "sessionId": session_id or new_session_id(),
+        "mode": mode,
         "iat": issued,
         "exp": issued + lifetime_s,
-        "iss": keys.issuer,
-        "aud": _AUDIENCE,
     }
-    headers = {"typ": _ACCESS_TYPE, "kid": keys.signing_key_id}
-    return jwt.encode(claims, keys.private_key, algorithm="EdDSA", headers=headers)
+    return sign(keys, _ACCESS_TYPE, claims)
 
 
 def verify_access_token(keys: HouseKeys, token: str, now_ms: int) -> Identity:
-    """Whom the token speaks for; raises ``BadToken`` with the reason, never with the token."""
+    """Whom the token speaks for; raises ``BadToken`` with the reason, never with the token.
+
+    Whether its session has been revoked since, the caller knows from the books.
+    """
+    return _identity(read_signed(keys, _ACCESS_TYPE, token), now_ms)
+
+
+def sign(keys: HouseKeys, token_type: str, claims: dict[str, Any]) -> str:
+    """A token of this house: *claims* with its organization, issuer and audience (EdDSA)."""
+    whole = {**claims, "organizationId": _ORGANIZATION, "iss": keys.issuer, "aud": _AUDIENCE}
+    headers = {"typ": token_type, "kid": keys.signing_key_id}
+    return jwt.encode(whole, keys.private_key, algorithm="EdDSA", headers=headers)
+
+
+def read_signed(keys: HouseKeys, token_type: str, token: str) -> dict[str, Any]:
+    """The claims of a token that this house has signed, of this very type.
+
+    ``iat`` and ``exp`` are in it, but the time is not looked at.  Raises ``BadToken``.
+    """
     try:
         header = jwt.get_unverified_header(token)
-        if header.get("typ") != _ACCESS_TYPE or header.get("kid") != keys.signing_key_id:
-            raise BadToken("not an access token of this house")
-        claims = jwt.decode(
+        if header.get("typ") != token_type or header.get("kid") != keys.signing_key_id:
+            raise BadToken(f"not a token of type {token_type} of this house")
+        claims: dict[str, Any] = jwt.decode(
             token,
             keys.public_key,
             algorithms=["EdDSA"],  # never what the token's own header says
@@ -176,15 +212,54 @@ def verify_access_token(keys: HouseKeys, token: str, now_ms: int) -> Identity:
             audience=_AUDIENCE,
             options={
                 "require": ["exp", "iat", "iss", "aud"],
-                # These would read the clock of this machine; the time is checked below.
+                # These would read the clock of this machine; the time is the caller's.
                 "verify_exp": False,
                 "verify_iat": False,
                 "verify_nbf": False,
             },
         )
     except (jwt.PyJWTError, ValueError, TypeError) as failure:
-        raise BadToken(f"not an access token of this house: {type(failure).__name__}") from failure
-    return _identity(claims, now_ms)
+        raise BadToken(f"not a token of this house: {type(failure).__name__}") from failure
+    if claims.get("organizationId") != _ORGANIZATION:
+        raise BadToken("a token of another organization")
+    return claims
+
+
+def jwks(keys: HouseKeys) -> dict[str, Any]:
+    """The public keys that our tokens are checked with, as a JWK Set (RFC 7517, RFC 8037)."""
+    x = _base64url(keys.public_key.public_bytes_raw())
+    key = {"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA", "use": "sig"}
+    return {"keys": [{**key, "kid": keys.signing_key_id}]}
+
+
+def new_session_id() -> str:
+    """A session's name, which nobody has had before."""
+    return _SESSION_PREFIX + random_name(20)
+
+
+def refresh_token(keys: HouseKeys, session_id: str, generation: int) -> str:
+    """The session's refresh token of that generation.
+
+    It is nowhere stored: every gateway makes the same one, and a copied database holds none.
+    """
+    part = session_id.removeprefix(_SESSION_PREFIX)
+    return f"rt_{part}_{generation}_{_refresh_mac(keys, session_id, generation)}"
+
+
+def read_refresh_token(keys: HouseKeys, text: str) -> RefreshToken | None:
+    """What the text says, if it is a refresh token that this house has made."""
+    match = _REFRESH_TOKEN.fullmatch(text)
+    if match is None:
+        return None
+    session_id, generation = _SESSION_PREFIX + match["part"], int(match["generation"])
+    if not hmac.compare_digest(_refresh_mac(keys, session_id, generation), match["mac"]):
+        return None
+    return RefreshToken(session_id, generation)
+
+
+def _refresh_mac(keys: HouseKeys, session_id: str, generation: int) -> str:
+    text = f"refresh|{session_id}|{generation}".encode()
+    return hmac.digest(keys.refresh_key, text, "sha256").hex()
 
 
 def anonymity_salt(keys: HouseKeys) -> bytes:
@@ -192,6 +267,11 @@ def anonymity_salt(keys: HouseKeys) -> bytes:
     start."""
     seed = keys.private_key.private_bytes_raw()
     return hmac.digest(seed, b"fairwarning-anonymous-bidder/v1", "sha256")
+
+
+def webhook_key(keys: HouseKeys) -> bytes:
+    """What the secrets of webhooks are derived from: the same in every process."""
+    return hmac.digest(keys.vault_key, b"fairwarning-webhooks/v1", "sha256")
 
 
 def random_name(length: int) -> str:
@@ -203,12 +283,13 @@ def _identity(claims: dict[str, Any], now_ms: int) -> Identity:
     consumer, session, expires = (claims.get(k) for k in ("consumerId", "sessionId", "exp"))
     if not (isinstance(consumer, str) and isinstance(session, str) and isinstance(expires, int)):
         raise BadToken("not an access token of this house: claims are missing")
-    if claims.get("organizationId") != _ORGANIZATION:
-        raise BadToken("a token of another organization")
+    mode = claims.get("mode")
+    if mode not in ("live", "test"):
+        raise BadToken("not an access token of this house: live or test is not said")
     expires_at = expires * 1000
     if now_ms >= expires_at:
         raise BadToken("expired")
-    return Identity(consumer, session, expires_at)
+    return Identity(consumer, session, expires_at, mode)
 
 
 # The files.
@@ -376,7 +457,7 @@ def _new_bidder(name: str, paddle: int) -> dict[str, Any]:
         "consumerId": "cons_" + random_name(16),
         "paddle": paddle,
         "token": "",
-        "refreshToken": "rt_" + random_name(40),
+        "refreshToken": "",
         "url": "/sign-in/" + random_name(32),
     }
 
@@ -388,17 +469,30 @@ def _renewed_demo(demo: dict[str, Any], keys: HouseKeys, now_ms: int) -> dict[st
 
 def _renewed_bidder(bidder: dict[str, Any], keys: HouseKeys, now_ms: int) -> dict[str, Any]:
     code = bidder["url"].rpartition("/sign-in/")[2]
-    url = f"{keys.issuer}/sign-in/{code}"
+    found = {**bidder, "url": f"{keys.issuer}/sign-in/{code}"}
+    if _tokens_hold(keys, bidder["token"], bidder["refreshToken"], now_ms):
+        return found
+    # Another session, and not the old one taken up: its refresh token may have been used.
+    session = new_session_id()
+    token = mint_access_token(
+        keys, bidder["consumerId"], _DEMO_TOKEN_S, now_ms, session_id=session, mode=DEMO_MODE
+    )
+    return {**found, "token": token, "refreshToken": refresh_token(keys, session, 0)}
+
+
+def _tokens_hold(keys: HouseKeys, access: str, refresh: str, now_ms: int) -> bool:
     try:
-        verify_access_token(keys, bidder["token"], now_ms)
+        identity = verify_access_token(keys, access, now_ms)
     except BadToken:
-        token = mint_access_token(keys, bidder["consumerId"], _DEMO_TOKEN_S, now_ms)
-        return {**bidder, "token": token, "url": url}
-    return {**bidder, "url": url}
+        return False
+    return read_refresh_token(keys, refresh) == RefreshToken(identity.session_id, 0)
 
 
 def _house_keys(
-    written: dict[str, Any], settings: GatewaySettings, private_key: Ed25519PrivateKey
+    written: dict[str, Any],
+    settings: GatewaySettings,
+    private_key: Ed25519PrivateKey,
+    master_key: bytes,
 ) -> HouseKeys:
     demo = written.get("demo") if settings.demo else None
     return HouseKeys(
@@ -409,8 +503,19 @@ def _house_keys(
         issuer=settings.public_url,
         private_key=private_key,
         public_key=private_key.public_key(),
+        vault_key=_derived(master_key, "vault"),
+        refresh_key=_derived(master_key, "refresh"),
+        otp_pepper=_derived(master_key, "otp"),
+        payment_key=_derived(master_key, "payment"),
+        salt=_derived(master_key, "salt"),
         demo=_demo(demo) if demo else None,
     )
+
+
+def _derived(master_key: bytes, purpose: str) -> bytes:
+    """A key for one purpose (HKDF, RFC 5869); no salt is needed, the master key is random."""
+    info = f"fairwarning/{purpose}/v1".encode()
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(master_key)
 
 
 def _demo(written: dict[str, Any]) -> Demo:

@@ -3,7 +3,7 @@
 Every figure is in the event already; no rule of the sale is known here.  A row is a mapping
 of column names (``gateway.archive`` has the columns and says which are private).  Events
 that leave no trace in the archive: whatever only moves a lot on while it is open, answers
-given a second time, and commands that changed nothing.
+given a second time to a bid, and commands that changed nothing.
 """
 
 from __future__ import annotations
@@ -15,16 +15,27 @@ import msgspec
 from msgspec import Struct, field
 
 from engine.core.messages import (
-    Admission,
     BidAccepted,
+    BidCanceled,
     BidderRegistered,
+    BiddingEnded,
     BidRefused,
+    CommandTaken,
+    CreateSale,
     Event,
+    LimitLowered,
     LotAdded,
     LotCanceled,
     LotClosed,
     LotSettled,
+    LotSettling,
+    LotUpdated,
+    LotWithdrawn,
+    OpenedBid,
     SaleCreated,
+    SaleRemoved,
+    SaleUpdated,
+    Win,
 )
 from gateway.core.naming import bid_id
 
@@ -34,13 +45,23 @@ Row = dict[str, Any]
 class Entries(Struct):
     """The rows of some events of one shard, by table, each list in the order of the log."""
 
-    sales: list[Row] = field(default_factory=list)
-    auctions: list[Row] = field(default_factory=list)
+    sales: dict[str, Row] = field(default_factory=dict)  # new ones, as they are at the end
+    sale_changes: dict[str, Row] = field(default_factory=dict)  # columns of older ones
+    auctions: dict[str, Row] = field(default_factory=dict)
+    auction_changes: dict[str, Row] = field(default_factory=dict)
     # By sale and consumer: the last word on each, with the instant of the first.
     registrations: dict[tuple[str, str], Row] = field(default_factory=dict)
+    # Who was seated by a bid alone: rows for where there is none.
+    seats: dict[tuple[str, str], Row] = field(default_factory=dict)
     bids: list[Row] = field(default_factory=list)
+    canceled: list[Row] = field(default_factory=list)  # of bids written now or before
+    opened: list[Row] = field(default_factory=list)  # the same
+    lowerings: list[Row] = field(default_factory=list)
     results: list[Row] = field(default_factory=list)
-    settled: list[Row] = field(default_factory=list)  # of results written now or before
+    wins: list[Row] = field(default_factory=list)
+    settling: list[Row] = field(default_factory=list)  # of results written now or before
+    settled: list[Row] = field(default_factory=list)  # the same
+    acts: list[Row] = field(default_factory=list)  # some of them perhaps written before
 
 
 def auctions_bid_on(events: Iterable[tuple[int, Event]]) -> list[str]:
@@ -62,65 +83,150 @@ def entries_of(
         match event:
             case BidAccepted():
                 entries.bids.append(_accepted(log_seq, event, salt))
-                sale_id = sales[event.auction_id]
-                # Who bids without a paddle is registered by the bid; who had one was approved.
-                _seat(
-                    entries, sale_id, event.consumer_id, event.paddle, "approved", event.answer.at
-                )
+                # Who bids without a paddle is registered by the bid.
+                _seat(entries, sales[event.auction_id], event)
             case BidRefused():
                 entries.bids.append(_bid(log_seq, event, salt))
             case LotAdded():
                 sales[event.auction_id] = event.sale_id
-                entries.auctions.append(_auction(event))
-            case SaleCreated():
-                entries.sales.append(_sale(event))
-            case BidderRegistered():
-                _seat(
-                    entries,
-                    event.sale_id,
-                    event.consumer_id,
-                    event.paddle,
-                    event.admission,
-                    event.at,
-                )
+                entries.auctions[event.auction_id] = _auction(event)
             case LotClosed():
-                entries.results.append(_closed(event))
-            case LotCanceled():
-                entries.results.append(_canceled(event))
-            case LotSettled():
-                entries.settled.append({"of_auction": event.auction_id, "at": event.at})
+                _close(entries, event, salt)
             case _:
-                pass  # nothing that a history asks for
+                _enter(entries, log_seq, event)
     return entries
 
 
+def _enter(entries: Entries, log_seq: int, event: Event) -> None:
+    """What needs neither the secret nor what came before it."""
+    match event:
+        case SaleCreated():
+            entries.sales[event.sale.sale_id] = _sale(event)
+        case SaleUpdated() | SaleRemoved():
+            _change_sale(entries, event)
+        case LotUpdated() | LotWithdrawn() | BiddingEnded():
+            _change_auction(entries, event)
+        case BidderRegistered():
+            _register(entries, event)
+        case BidCanceled():
+            key = _key_of(event.auction_id, event.consumer_id, event.bid_cmd_id)
+            entries.canceled.append({**key, "canceled_at": event.at})
+        case LimitLowered():
+            entries.lowerings.append(_lowering(log_seq, event))
+        case LotCanceled():
+            entries.results.append(_canceled(event))
+        case LotSettling():
+            entries.settling.append({"of_auction": event.auction_id, "settling_at": event.at})
+        case LotSettled():
+            entries.settled.append({"of_auction": event.auction_id, "settled_at": event.at})
+        case CommandTaken():
+            entries.acts.append(msgspec.structs.asdict(event))
+        case _:
+            pass  # nothing that a history asks for
+
+
+# ── Sales and lots ───────────────────────────────────────────────────────────────────────
+
+
 def _sale(event: SaleCreated) -> Row:
-    return {**msgspec.structs.asdict(event.sale), "created_at": event.at}
+    printed = _printed_of_sale(event.sale)
+    return {**printed, "created_at": event.at, "updated_at": event.at, "removed_at": None}
+
+
+def _printed_of_sale(sale: CreateSale) -> Row:
+    row = msgspec.structs.asdict(sale)
+    # Who entered it is said among the acts.
+    del row["cmd_id"], row["by"]
+    return {**row, "terms": msgspec.to_builtins(sale.terms)}
+
+
+def _change_sale(entries: Entries, event: SaleUpdated | SaleRemoved) -> None:
+    if isinstance(event, SaleUpdated):
+        sale_id = event.sale.sale_id
+        change = {**_printed_of_sale(event.sale), "updated_at": event.at}
+    else:
+        sale_id = event.sale_id
+        change = {"removed_at": event.at}
+    _change(entries.sales, entries.sale_changes, sale_id, change)
+
+
+def _change(new: dict[str, Row], old: dict[str, Row], identity: str, change: Row) -> None:
+    """Change the row that is being written, or the columns of one that was written before."""
+    known = new.get(identity)
+    if known is None:
+        known = old.setdefault(identity, {})
+    known.update(change)
 
 
 def _auction(event: LotAdded) -> Row:
-    catalogue = msgspec.structs.asdict(event.catalogue)
     return {
-        **catalogue,
-        "photos": list(event.catalogue.photos),
-        "provenance": list(event.catalogue.provenance),
+        **_printed_of_lot(event),
         "auction_id": event.auction_id,
         "sale_id": event.sale_id,
-        "terms": msgspec.to_builtins(event.terms),
+        "revision": 0,
         "added_at": event.at,
+        "updated_at": event.at,
+        "withdrawn_at": None,
+        "ended_at": None,
     }
 
 
-def _seat(
-    entries: Entries, sale_id: str, consumer_id: str, paddle: int, admission: Admission, at: int
-) -> None:
-    known = entries.registrations.get((sale_id, consumer_id))
-    entries.registrations[sale_id, consumer_id] = {
+def _printed_of_lot(event: LotAdded | LotUpdated) -> Row:
+    return {
+        **msgspec.structs.asdict(event.catalogue),
+        "photos": list(event.catalogue.photos),
+        "provenance": list(event.catalogue.provenance),
+        "terms": msgspec.to_builtins(event.terms),
+        "in_tokens": event.terms.tokens is not None,
+    }
+
+
+def _change_auction(entries: Entries, event: LotUpdated | LotWithdrawn | BiddingEnded) -> None:
+    if isinstance(event, LotUpdated):
+        printed = _printed_of_lot(event)
+        change = {**printed, "revision": event.revision, "updated_at": event.at}
+    elif isinstance(event, LotWithdrawn):
+        change = {"withdrawn_at": event.at}
+    else:
+        change = {"ended_at": event.at}
+    _change(entries.auctions, entries.auction_changes, event.auction_id, change)
+
+
+# ── Bidders and bids ─────────────────────────────────────────────────────────────────────
+
+
+def _register(entries: Entries, event: BidderRegistered) -> None:
+    seat = (event.sale_id, event.consumer_id)
+    known = entries.registrations.get(seat)
+    entries.registrations[seat] = {
+        "sale_id": event.sale_id,
+        "consumer_id": event.consumer_id,
+        "paddle": event.paddle,
+        "admission": event.admission,
+        "registered_at": event.at if known is None else known["registered_at"],
+        "bid_limit": event.limit,
+        "reason": event.reason,
+        "changed_by": event.by,
+        "conditions_version": event.conditions_version,
+        "changed_at": event.at,
+    }
+
+
+def _seat(entries: Entries, sale_id: str, event: BidAccepted) -> None:
+    seat = (sale_id, event.consumer_id)
+    if seat in entries.registrations or seat in entries.seats:
+        return
+    entries.seats[seat] = {
         "sale_id": sale_id,
-        "consumer_id": consumer_id,
-        "paddle": paddle,
-        "admission": admission,
-        "registered_at": at if known is None else known["registered_at"],
+        "consumer_id": event.consumer_id,
+        "paddle": event.paddle,
+        "admission": "approved",
+        "registered_at": event.answer.at,
+        "bid_limit": None,
+        "reason": "",
+        "changed_by": "",
+        "conditions_version": None,
+        "changed_at": event.answer.at,
     }
 
 
@@ -138,6 +244,7 @@ def _bid(log_seq: int, event: BidAccepted | BidRefused, salt: bytes) -> Row:
         "kind": answer.kind,
         "status": answer.status,
         "code": answer.code,
+        "commitment": answer.commitment,
         "paddle": None,
         "price": None,
         "why": None,
@@ -148,6 +255,32 @@ def _accepted(log_seq: int, event: BidAccepted, salt: bytes) -> Row:
     # A silent raise shows no price: the one that stands was made by another bid.
     price = None if event.why is None else event.after.price
     return {**_bid(log_seq, event, salt), "paddle": event.paddle, "price": price, "why": event.why}
+
+
+def _key_of(auction_id: str, consumer_id: str, cmd_id: str) -> Row:
+    """Where a bid's row is found again."""
+    return {"of_auction": auction_id, "of_consumer": consumer_id, "of_cmd": cmd_id}
+
+
+def _lowering(log_seq: int, event: LimitLowered) -> Row:
+    return {
+        "auction_id": event.auction_id,
+        "log_seq": log_seq,
+        "consumer_id": event.consumer_id,
+        "amount": event.limit,
+        "at": event.at,
+    }
+
+
+# ── Results ──────────────────────────────────────────────────────────────────────────────
+
+
+def _close(entries: Entries, event: LotClosed, salt: bytes) -> None:
+    entries.results.append(_closed(event))
+    entries.wins += [
+        _win(event.auction_id, place, win, salt) for place, win in enumerate(event.winners, 1)
+    ]
+    entries.opened += [_opened(event.auction_id, bid) for bid in event.opened]
 
 
 def _closed(event: LotClosed) -> Row:
@@ -161,6 +294,27 @@ def _closed(event: LotClosed) -> Row:
         "closed_at": event.at,
         "settle_at": event.settle_at,
         "canceled": False,
+        "opening_key": event.opening_key or None,
+    }
+
+
+def _win(auction_id: str, place: int, win: Win, salt: bytes) -> Row:
+    return {
+        "auction_id": auction_id,
+        "place": place,
+        "consumer_id": win.consumer_id,
+        "paddle": win.paddle,
+        "amount": win.amount,
+        "bid": win.bid,
+        "bid_id": bid_id(auction_id, win.consumer_id, win.cmd_id, salt),
+    }
+
+
+def _opened(auction_id: str, bid: OpenedBid) -> Row:
+    return {
+        **_key_of(auction_id, bid.consumer_id, bid.cmd_id),
+        "opened_amount": bid.amount,
+        "void": bid.void,
     }
 
 
@@ -174,4 +328,5 @@ def _canceled(event: LotCanceled) -> Row:
         "closed_at": event.at,
         "settle_at": None,
         "canceled": True,
+        "opening_key": None,
     }

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from importlib import import_module
 from itertools import count
 from pathlib import Path
+from pkgutil import iter_modules
 from sqlite3 import OperationalError, connect
 from typing import Any
 
@@ -16,26 +18,41 @@ import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from msgspec.structs import replace
 from sqlalchemy import Engine, create_engine, event, select, text
 
+import gateway.books
 from engine.core.codec import GENESIS
+from engine.core.increments import table
 from engine.core.messages import (
+    AddLot,
+    CancelBid,
     CancelLot,
     Catalogue,
     CloseLot,
     Command,
+    CreateSale,
+    KeepTime,
     LotAdded,
     RegisterBidder,
+    RemoveLot,
+    RemoveSale,
+    SettleLot,
     Terms,
+    Tokens,
+    UpdateLot,
+    UpdateSale,
 )
 from engine.settings import BadSetting
 from gateway import archive
-from gateway.archive import ArchiveError, Bookmark, OwnBid, Passage, PublicBid
+from gateway.archive import ArchiveError, Bookmark, OwnBid, Passage, PublicBid, Winner
 from gateway.core.naming import bid_id
 from tests.gateway.decisions import (
     AT,
     LINEAGE,
     SALT,
+    SEALING,
+    SEALING_KEY,
     Crowd,
     bid,
     decided,
@@ -43,6 +60,7 @@ from tests.gateway.decisions import (
     held,
     passages,
     sale_of_lots,
+    sealed_bid,
 )
 from tests.processes import Running, environment, python
 
@@ -87,6 +105,8 @@ def write(store: Engine, commands: list[Command], size: int = 1_000) -> None:
 
 def test_migrations_make_the_tables_that_the_code_speaks_of(store: Engine) -> None:
     """Up from empty, a database has exactly the declared tables, columns and indexes."""
+    for module in iter_modules(gateway.books.__path__):
+        import_module(f"gateway.books.{module.name}")  # each declares its own tables
     with store.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, archive.metadata) == []
@@ -314,8 +334,10 @@ def test_a_sold_lot_has_a_winner_and_a_hammer_price(store: Engine) -> None:
             "hammer_price": 30_000,
             "closed_at": closed,
             "settle_at": closed,
+            "settling_at": None,
             "settled_at": closed,
             "canceled": False,
+            "opening_key": None,
         }
     ]
 
@@ -340,9 +362,100 @@ def test_a_canceled_lot_is_never_settled(store: Engine) -> None:
         "hammer_price": None,
         "closed_at": AT + 3_000,
         "settle_at": None,
+        "settling_at": None,
         "settled_at": None,
         "canceled": True,
+        "opening_key": None,
     }
+
+
+def test_the_houses_later_words_are_written_down(store: Engine) -> None:
+    """A changed sale, a changed and a withdrawn lot, sealed bidding that has ended, a removal."""
+    sealed = Terms(10_000, table([(0, 1_000)]), format="sealed_first", sealing=SEALING)
+    first, second, third = (f"auction_k3f9_{number}" for number in (1, 2, 3))
+    waits = Terms(10_000, table([(0, 1_000)]))
+    dated = replace(sealed, opens_at=1, closes_at=AT + 6_500)
+    commands: list[Command] = [
+        CreateSale("seq_k3f9", "Pots", "EUR", 2),
+        AddLot(first, "seq_k3f9", waits, Catalogue("1", "Jar")),
+        AddLot(second, "seq_k3f9", waits, Catalogue("2", "Jug")),
+        AddLot(third, "seq_k3f9", dated, Catalogue("3", "Cup")),
+        UpdateLot(first, 0, replace(waits, opening=500), Catalogue("1A", "Old jar"), "one", "cy"),
+        RemoveLot(second, "two", "cy"),
+        UpdateSale(CreateSale("seq_k3f9", "Cups", "EUR", 2, mode="test"), "three", "cy"),
+        KeepTime(third),
+        CreateSale("seq_zz11", "A slip", "EUR", 2),
+        RemoveSale("seq_zz11", "four", "cy"),
+        RemoveSale("seq_zz11", "four", "cy"),  # sent again
+    ]
+    write(store, commands, 3)
+    found = held(store)
+    assert found == expected({0: decided(commands)})
+    assert [row["name"] for row in found["auctions"]] == ["Old jar", "Jug", "Cup"]
+    assert [row["revision"] for row in found["auctions"]] == [1, 0, 0]
+    assert [row["withdrawn_at"] for row in found["auctions"]] == [None, AT + 5_000, None]
+    assert archive.ended_auctions(store) == [third]
+    assert [row["name"] for row in found["sales"]] == ["Cups", "A slip"]
+    assert [row["removed_at"] for row in found["sales"]] == [None, AT + 9_000]
+    assert {row["command"] for row in found["acts"]} == {
+        "UpdateLot",
+        "RemoveLot",
+        "UpdateSale",
+        "RemoveSale",
+    }
+    assert len(found["acts"]) == 4
+
+
+def test_sealed_bids_are_written_down_when_they_are_opened(store: Engine) -> None:
+    """Two bids, one of them void: amounts come with the close, and so do places and the key."""
+    terms = Terms(10_000, table([(0, 1_000)]), opens_at=0, format="sealed_first", sealing=SEALING)
+    bids = [
+        sealed_bid(LOT, "cons_ana", "a", 20_000),
+        sealed_bid(LOT, "cons_bo", "b", 9_000),
+    ]
+    commands: list[Command] = [
+        CreateSale("seq_k3f9", "Pots", "EUR", 2),
+        AddLot(LOT, "seq_k3f9", terms, Catalogue("1", "Jar")),
+        *bids,
+    ]
+    closing = CloseLot(LOT, "close", "clerk", SEALING_KEY)
+    write(store, commands)
+    assert [(bid["amount"], bid["opened_amount"]) for bid in held(store)["bids"]] == [(0, None)] * 2
+    [*_, last] = passages(decided([*commands, closing]), len(decided(commands)))
+    archive.record(store, [last], SALT)
+    found = held(store)
+    assert [(bid["opened_amount"], bid["void"]) for bid in found["bids"]] == [
+        (20_000, None),
+        (0, "below_opening"),
+    ]
+    with store.connect() as connection:
+        [winner] = archive.winners(connection, LOT)
+    assert winner == Winner(1, "cons_ana", 101, 20_000, 20_000, _id("cons_ana", "a"))
+    assert found["results"][0]["opening_key"] == SEALING_KEY
+
+
+def test_a_bid_that_was_taken_back_stays_and_says_so(store: Engine) -> None:
+    """Ana bids twice: the canceled bid keeps its row, and both are found by their ids."""
+    [sale, lot] = sale_of_lots(reserve=None)
+    assert isinstance(lot, AddLot)
+    tokens = Tokens("asset-in", "erc721", "asset-out")
+    lot = replace(lot, terms=replace(lot.terms, format="one_bid", tokens=tokens))
+    back = CancelBid(LOT, "cons_ana", "cons_ana-bid-20000", "x", "cy")
+    again = bid("cons_ana", 30_000)
+    settle: list[Command] = [CloseLot(LOT), SettleLot(LOT)]
+    write(store, [sale, lot, bid("cons_ana", 20_000), back, again])
+    assert archive.token_auctions(store) == [LOT]
+    [newer, older] = archive.accepted_bids(store, LOT, 10)
+    assert (older.amount, older.canceled_at) == (20_000, AT + 3_000)
+    assert (newer.amount, newer.canceled_at) == (30_000, None)
+    assert archive.accepted_bids(store, LOT, 1, newer.log_seq) == [older]
+    assert archive.accepted_bid(store, LOT, older.bid_id) == older
+    assert archive.accepted_bid(store, "auction_k3f9_2", older.bid_id) is None
+    assert archive.settling_auctions(store) == []
+    before = decided([sale, lot, bid("cons_ana", 20_000), back, again])
+    whole = decided([sale, lot, bid("cons_ana", 20_000), back, again, *settle])
+    archive.record(store, passages(whole, len(before))[1:], SALT)
+    assert archive.settling_auctions(store) == [LOT]
 
 
 def test_an_open_lot_has_no_result(store: Engine) -> None:

@@ -427,7 +427,7 @@ async def test_what_comes_with_the_last_gateways_end_is_written_down(
     settings = read_gateway_settings({"DATA_DIR": str(data_dir), "SHARDS": "2", "DEMO": "0"})
     stopping = asyncio.Event()
     stopping.set()
-    await clerk._work(settings, cast("Log", held_log), store, stopping)
+    await clerk._work(settings, cast("Log", held_log), store, store, stopping)
     assert await agrees(log, store, salt_of(data_dir))
 
 

@@ -70,6 +70,9 @@ def test_the_demonstration_has_its_people(tmp_path: Path) -> None:
         assert person["url"].startswith("https://sale.example.test/sign-in/")
         identity = keys.verify_access_token(house, person["token"], NOW + 30 * DAY_MS - 1)
         assert identity.consumer_id == person["consumerId"]
+        assert (identity.mode, identity.guest) == ("test", False)
+        refresh = keys.read_refresh_token(house, person["refreshToken"])
+        assert refresh == (identity.session_id, 0)
 
 
 def test_lots_belong_to_their_sale_by_name(tmp_path: Path) -> None:
@@ -111,6 +114,8 @@ def test_nothing_secret_is_in_what_a_log_would_print(tmp_path: Path) -> None:
     assert house.secret_key not in shown
     assert house.operator_key not in shown
     assert house.demo is not None
+    for derived in (house.vault_key, house.refresh_key, house.otp_pepper, house.salt):
+        assert repr(derived)[2:-1] not in shown
     for bidder in house.demo.bidders:
         assert bidder.token not in shown
         assert bidder.refresh_token not in shown
@@ -166,13 +171,27 @@ def test_tokens_and_links_that_hold_no_more_are_renewed(
     assert before is not None
     assert house.demo is not None
     for old, new in zip(before.bidders, house.demo.bidders, strict=True):
-        assert (old.consumer_id, old.paddle, old.refresh_token) == (
-            new.consumer_id,
-            new.paddle,
-            new.refresh_token,
-        )
+        assert (old.consumer_id, old.paddle) == (new.consumer_id, new.paddle)
         assert new.url == f"{house.issuer}/sign-in/{old.url.rpartition('/')[2]}"
-        keys.verify_access_token(house, new.token, NOW + later_ms)
+        identity = keys.verify_access_token(house, new.token, NOW + later_ms)
+        assert keys.read_refresh_token(house, new.refresh_token) == (identity.session_id, 0)
+        assert new.refresh_token != old.refresh_token  # which may have been used since
+
+
+@pytest.mark.parametrize("refresh", ["", "rt_bcdfgh", "rt_another_0_" + 64 * "0"])
+def test_a_refresh_token_of_an_older_kind_is_replaced(tmp_path: Path, refresh: str) -> None:
+    """keys.json of an earlier version: the bidder gets a pair that belongs together."""
+    made(tmp_path)
+    found = written(tmp_path)
+    found["demo"]["bidders"][3]["refreshToken"] = refresh
+    (tmp_path / "keys.json").write_text(json.dumps(found))
+    house = made(tmp_path)
+    assert house.demo is not None
+    bidder = house.demo.bidders[3]
+    identity = keys.verify_access_token(house, bidder.token, NOW)
+    assert keys.read_refresh_token(house, bidder.refresh_token) == (identity.session_id, 0)
+    assert bidder.token != found["demo"]["bidders"][3]["token"]
+    assert house.demo.bidders[2].token == found["demo"]["bidders"][2]["token"]
 
 
 def test_a_start_that_was_cut_off_is_finished(tmp_path: Path) -> None:
@@ -237,17 +256,24 @@ def test_the_master_key_may_lie_elsewhere(tmp_path: Path) -> None:
     assert again.signing_key_id == house.signing_key_id
 
 
-# API keys.
+def test_each_purpose_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """All derived from the master key: the same after every start, and different in each house."""
 
+    def derived(data_dir: Path) -> list[bytes]:
+        house = made(data_dir)
+        return [
+            house.vault_key,
+            house.refresh_key,
+            house.otp_pepper,
+            house.payment_key,
+            house.salt,
+        ]
 
-def test_each_key_is_known_by_its_kind(tmp_path: Path) -> None:
-    """Three keys, three kinds, and nothing that is nearly one of them."""
-    house = made(tmp_path)
-    assert keys.key_kind(house, house.publishable_key) == "publishable"
-    assert keys.key_kind(house, house.secret_key) == "secret"
-    assert keys.key_kind(house, house.operator_key) == "operator"
-    for wrong in ("", "pk_test_", house.secret_key[:-1], house.secret_key + "x", "ü", "\ud800"):
-        assert keys.key_kind(house, wrong) is None
+    first, again = derived(tmp_path / "a"), derived(tmp_path / "a")
+    other = derived(tmp_path / "b")
+    assert first == again
+    assert len({*first, *other}) == 10
+    assert {len(key) for key in first} == {32}
 
 
 # Access tokens.
@@ -256,7 +282,7 @@ def test_each_key_is_known_by_its_kind(tmp_path: Path) -> None:
 def test_a_token_says_who_and_until_when(tmp_path: Path) -> None:
     """Header and claims as the API promises them."""
     house = made(tmp_path)
-    token = keys.mint_access_token(house, "cons_a", 3600, NOW, session_id="ses_1")
+    token = keys.mint_access_token(house, "cons_a", 3600, NOW, session_id="ses_1", mode="live")
     header = jwt.get_unverified_header(token)
     assert header == {"alg": "EdDSA", "typ": "at+jwt", "kid": house.signing_key_id}
     claims = jwt.decode(token, options={"verify_signature": False})
@@ -264,13 +290,21 @@ def test_a_token_says_who_and_until_when(tmp_path: Path) -> None:
         "consumerId": "cons_a",
         "organizationId": "org_house",
         "sessionId": "ses_1",
+        "mode": "live",
         "iat": NOW // 1000,
         "exp": NOW // 1000 + 3600,
         "iss": "http://127.0.0.1:8000",
         "aud": "fairwarning",
     }
     identity = keys.verify_access_token(house, token, NOW)
-    assert identity == keys.Identity("cons_a", "ses_1", NOW + 3_600_000)
+    assert identity == keys.Identity("cons_a", "ses_1", NOW + 3_600_000, "live")
+
+
+def test_a_guest_is_known_by_the_id(tmp_path: Path) -> None:
+    """Nobody else is one."""
+    house = made(tmp_path)
+    tokens = [keys.mint_access_token(house, who, 60, NOW) for who in ("guest_a", "cons_guest_a")]
+    assert [keys.verify_access_token(house, token, NOW).guest for token in tokens] == [True, False]
 
 
 def test_every_sign_in_is_a_session_of_its_own(tmp_path: Path) -> None:
@@ -303,6 +337,7 @@ def forged(
         "consumerId": "cons_a",
         "organizationId": "org_house",
         "sessionId": "ses_1",
+        "mode": "test",
         "iat": NOW // 1000,
         "exp": NOW // 1000 + 3600,
         "iss": house.issuer,
@@ -333,6 +368,9 @@ def test_the_forger_starts_from_a_good_token(tmp_path: Path) -> None:
         {"consumerId": 7},
         {"consumerId": None},
         {"sessionId": ["ses_1"]},
+        {"mode": "both"},
+        {"mode": None},
+        {"without": "mode"},
         {"exp": "tomorrow"},
         {"exp": NOW / 1000 + 3600.5},
         {"exp": None},
@@ -387,3 +425,70 @@ def test_what_is_no_token_at_all(tmp_path: Path, text: str) -> None:
     with pytest.raises(keys.BadToken) as refused:
         keys.verify_access_token(house, text, NOW)
     assert len(text) < 5 or text not in str(refused.value)
+
+
+def test_the_public_keys_are_published(tmp_path: Path) -> None:
+    """Whoever has the set, and nothing else of ours, can check a token (RFC 7517, RFC 8037)."""
+    house = made(tmp_path)
+    published = keys.jwks(house)
+    [key] = published["keys"]
+    assert set(key) == {"kty", "crv", "x", "alg", "use", "kid"}  # and no "d"
+    assert key["kid"] == house.signing_key_id
+    token = keys.mint_access_token(house, "cons_a", 60, NOW)
+    checker = jwt.PyJWKSet.from_dict(published)[key["kid"]]
+    claims = jwt.decode(
+        token, checker.key, algorithms=["EdDSA"], audience="fairwarning",
+        options={"verify_exp": False, "verify_iat": False},
+    )  # fmt: skip
+    assert claims["consumerId"] == "cons_a"
+
+
+# Refresh tokens.
+
+
+def test_a_refresh_token_says_session_and_generation(tmp_path: Path) -> None:
+    """Any gateway makes the same text, and reads it back."""
+    house = made(tmp_path)
+    session = keys.new_session_id()
+    for generation in (0, 1, 7, 10, 123_456_789):
+        text = keys.refresh_token(house, session, generation)
+        assert text == keys.refresh_token(made(tmp_path), session, generation)
+        assert text.startswith("rt_")
+        assert keys.read_refresh_token(house, text) == (session, generation)
+
+
+def test_a_refresh_token_cannot_be_written_by_others(tmp_path: Path) -> None:
+    """Another generation, session, house or spelling: nothing, and no error either."""
+    house, other = made(tmp_path / "a"), made(tmp_path / "b")
+    text = keys.refresh_token(house, "ses_abc", 1)
+    _, _, _, mac = text.split("_")
+    for wrong in (
+        "",
+        "rt_",
+        f"rt_abc_2_{mac}",
+        f"rt_abd_1_{mac}",
+        f"rt_abc_01_{mac}",
+        f"rt_abc_\u0661_{mac}",
+        f"rt_abc_1_{mac.upper()}",
+        f"rt_abc_1_{mac}\n",
+        f"rt_abc_1_{mac[:-1]}ü",
+        text + "0",
+        text[:-1],
+        "\ud800",
+        keys.refresh_token(other, "ses_abc", 1),
+    ):
+        assert keys.read_refresh_token(house, wrong) is None, wrong
+
+
+def test_no_kind_of_token_is_taken_for_another(tmp_path: Path) -> None:
+    """Signed by us, of the right shape, and still only what its type says."""
+    house = made(tmp_path)
+    access = keys.mint_access_token(house, "cons_a", 60, NOW)
+    claims = jwt.decode(access, options={"verify_signature": False})
+    assert keys.read_signed(house, "at+jwt", access) == claims
+    with pytest.raises(keys.BadToken, match="payment"):
+        keys.read_signed(house, "payment+jwt", access)
+    payment = keys.sign(house, "payment+jwt", claims)
+    assert keys.read_signed(house, "payment+jwt", payment) == claims
+    with pytest.raises(keys.BadToken, match=r"at\+jwt"):
+        keys.verify_access_token(house, payment, NOW)
