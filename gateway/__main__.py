@@ -23,8 +23,10 @@ import uvloop
 from engine import logs, presence
 from engine.settings import BadSetting, refuse_to_start, unusable_data_dir
 from engine.streams import StreamError, open_when_ready
-from gateway import archive, keys
+from gateway import archive, keys, keys_command
 from gateway.app import Gateway, build
+from gateway.books import apikeys
+from gateway.books.store import BooksError, open_books
 from gateway.core.frames import PAGE
 from gateway.core.session import PING_MS
 from gateway.settings import GatewaySettings, read_gateway_settings
@@ -49,8 +51,16 @@ class Server(uvicorn.Server):
         yield
 
 
-def main() -> int:
-    """Serve until told to stop; 0 after an orderly end, 1 when the log failed, 2 refused."""
+def main(argv: Sequence[str]) -> int:
+    """Serve until told to stop; 0 after an orderly end, 1 when the log failed, 2 refused.
+
+    ``keys …`` manages the API keys instead, and ends.
+    """
+    if argv[:1] == ["keys"]:
+        return keys_command.main(argv[1:], os.environ)
+    if argv:
+        complaint = f"python -m gateway serves, python -m gateway keys … manages keys: not {argv}"
+        return refuse_to_start(ValueError(complaint))
     try:
         settings = read_gateway_settings(os.environ)
     except BadSetting as complaint:
@@ -59,7 +69,7 @@ def main() -> int:
     try:
         with presence.hold(settings.log.data_dir, "gateways", shared=True):
             return uvloop.run(_run(settings))
-    except (BadSetting, presence.Held, keys.BadKeys, archive.ArchiveError) as complaint:
+    except (BadSetting, presence.Held, keys.BadKeys, archive.ArchiveError, BooksError) as complaint:
         return refuse_to_start(complaint)
     except OSError as failure:
         return refuse_to_start(unusable_data_dir(settings.log.data_dir, failure))
@@ -78,14 +88,18 @@ async def _run(settings: GatewaySettings) -> int:
         return refuse_to_start(error)
     reader, writer, asker = connections
     database = archive.open_archive(settings.database_url)
-    gateway = Gateway(settings, house_keys, (reader, writer, asker), database)
+    books = open_books(settings.database_url)
+    gateway = Gateway(settings, house_keys, (reader, writer, asker), database, books)
     gateway.clock.read(await asker.now())
+    apikeys.enter_house_keys(books, house_keys, gateway.clock.now())
+    gateway.read_books()
     try:
         return await _serve(gateway, listeners)
     finally:
         for connection in connections:
             await connection.close()
         database.dispose()
+        books.dispose()
 
 
 async def _serve(gateway: Gateway, listeners: list[socket.socket]) -> int:
@@ -138,6 +152,7 @@ def _config(gateway: Gateway) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         log_level="warning",
+        proxy_headers=False,  # TRUSTED_PROXIES says whom to believe (api.access)
         server_header=False,
         date_header=True,
         timeout_keep_alive=KEEP_ALIVE_S,
@@ -177,4 +192,4 @@ async def _told_to_stop() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,30 +15,32 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from engine.clock import LogClock
-from engine.core.messages import State
+from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, pages, rest
-from gateway.core import frames
+from gateway import archive, bidding, pages, visits
+from gateway.api import calls, routes
+from gateway.books import apikeys, people, sessions
+from gateway.books.store import BooksError, Vault
 from gateway.core.limits import Buckets
+from gateway.core.problems import Problem, for_consumers, for_operators
 from gateway.core.session import Admitted, Session, Unauthorized
 from gateway.core.view import LotView, Saleroom
 from gateway.fanout import Hub
 from gateway.feed import Feed
 from gateway.keys import (
     BadToken,
-    DemoBidder,
     HouseKeys,
     Identity,
     anonymity_salt,
-    key_kind,
     random_name,
     verify_access_token,
 )
+from gateway.neighbours import Neighbours
 from gateway.settings import GatewaySettings
 from gateway.websocket import RESTARTING, LiveSocket, endpoint
 
@@ -46,8 +48,11 @@ DRAIN_S = 10.0  # closing all sockets at once would bring all of them back at on
 DRAIN_PER_SOCKET_S = 0.005
 ANSWERS_WITHIN_S = 1.0  # what is decided by then is answered; the rest is sent again
 EVICT_EVERY_S = 30.0
-SESSION_COOKIE = "fairwarning_session"
-SESSION_LIVES_S = 30 * 24 * 3600
+READ_BOOKS_EVERY_S = 1.0  # a revoked session or key is refused within two seconds
+NOTE_KEYS_EVERY_MS = 60_000  # when a key was last used, to the minute
+OVERLAP_MS = 5_000  # a row is seen a moment after the instant that is written in it
+NOT_SIGNED_IN = 4401
+TOKENS_KNOWN = 20_000  # some 12 MB: past it all are looked at anew
 
 log = structlog.stdlib.get_logger()
 
@@ -61,17 +66,40 @@ class Gateway:
         keys: HouseKeys,
         logs: tuple[Log, Log, Log],
         database: Engine,
+        books: Engine,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
         self.keys = keys
         self.salt = anonymity_salt(keys)
         self.archive = database
+        self.books = books
+        self.vault = Vault(keys.vault_key)
         self.monotonic = monotonic
         self.clock = LogClock(monotonic)
         self.saleroom = Saleroom()
         self.hub = Hub(settings.price_merge_ms, asyncio.get_running_loop().call_later)
-        self.bids = Buckets(settings.bid_rate)
+        # One installation is one house; its name tells it from others on the same server.
+        house = keys.signing_key_id[:16]
+        self.neighbours = Neighbours(settings.log.url, house, random_name(12), monotonic)
+        told = self.neighbours.taken
+        self.buckets = self.neighbours.buckets = {
+            "bid": Buckets(settings.bid_rate, told),
+            "http": Buckets(settings.http_rate, told),
+            "key": Buckets(settings.key_rate, told),
+            "otp_mail": Buckets(settings.otp_per_mail, told),
+            "otp_address": Buckets(settings.otp_per_address, told),
+        }
+        self.key_ring = apikeys.KeyRing(())
+        self.barred: frozenset[str] = frozenset()  # fingerprints
+        # A signature that was good stays good; its time and its session are asked each time.
+        self._known_tokens: dict[str, Identity] = {}
+        self.revoked: set[str] = set()  # sessions whose access tokens are refused
+        self.keys_used: dict[str, int] = {}  # when each key of the house last spoke here
+        self._ended: list[str] = []
+        self._standing_keys: set[str] = set()
+        self._books_read_at = 0
+        self._keys_noted_at = 0
         self.sockets: dict[LiveSocket, None] = {}
         self.draining = False
         self._addresses: dict[str, int] = {}
@@ -90,46 +118,121 @@ class Gateway:
             self.feed.deliver_mail(),
             self.feed.keep_time(asyncio.sleep),
             self._evict(),
+            self._follow_books(),
+            self.neighbours.gossip(),
         ]
 
-    # ── What a session asks (core.session.House) ─────────────────────────────────────────
+    # ── What a session asks (core.session.House, websocket.Desk) ─────────────────────────
 
-    def admit(self, key: str, token: str | None) -> Admitted | None:
-        """The bidder of a hello; None for a spectator.  Raises ``Unauthorized``."""
-        if not self.is_publishable_key(key):
-            raise Unauthorized("unknown key")
+    def admit(self, key: str, token: str | None) -> Admitted:
+        """The bidder of a hello, or a spectator.  Raises ``Unauthorized``."""
+        page = self._page(key)
         if token is None:
-            return None
-        identity = self._identity(token)
-        return Admitted(identity.consumer_id, identity.expires_at)
+            return Admitted(None, mode=page.mode)
+        return _admitted(self.identify(token), page.mode)
 
-    def knows(self, auction_id: str) -> bool:
-        """Is there such a lot?"""
-        return auction_id in self.saleroom.lots
+    def admit_operator(self, key: str) -> Admitted:
+        """The console that an operator's key admits.  Raises ``Unauthorized``."""
+        found = self.key_ring.find(key, self.clock.now())
+        if found is None or found.kind != "operator" or not found.may("console"):
+            raise Unauthorized("no operator key with the scope console")
+        return Admitted(None, mode=found.mode, session_id=found.key_id, role="auctioneer")
+
+    async def admit_ticket(self, key: str | None, ticket: str) -> Admitted:
+        """Whom a ticket admits, the first time.  Raises ``Unauthorized``."""
+        page = None if key is None else self._page(key)
+        now = self.clock.now()
+        identity = await asyncio.to_thread(sessions.use_ticket, self.books, ticket, now)
+        if identity is None or identity.session_id in self.revoked:
+            raise Unauthorized("the ticket is not valid any more")
+        return _admitted(identity, identity.mode if page is None else page.mode)
+
+    def seal(self, lot: LotView, consumer_id: str, cmd_id: str, amount: int) -> PlaceBid:
+        """The command of a sealed bid."""
+        return bidding.seal(self, lot, consumer_id, cmd_id, amount)
+
+    async def prepare(self, lot: LotView, bid: PlaceBid) -> PlaceBid | BidRefused:
+        """Have what is bid held in the books; or refuse it, where that cannot be."""
+        return await bidding.hold(self, lot, bid)
 
     def log_now(self) -> int:
         """The log's clock."""
         return self.clock.now()
 
-    # ── Keys and connections ─────────────────────────────────────────────────────────────
+    # ── Keys, sessions and connections ───────────────────────────────────────────────────
 
-    def is_publishable_key(self, key: str) -> bool:
-        """Is it the house's publishable key?"""
-        return key_kind(self.keys, key) == "publishable"
+    def identify(self, token: str) -> Identity:
+        """Whom an access token speaks for.  Raises ``Unauthorized``."""
+        identity = self._known_tokens.get(token)
+        if identity is None or self.clock.now() >= identity.expires_at:
+            identity = self._verify(token)
+        if identity.session_id in self.revoked:
+            raise Unauthorized("the session has ended")
+        return identity
 
-    def is_secret_key(self, key: str) -> bool:
-        """Is it the house's secret key?"""
-        return key_kind(self.keys, key) == "secret"
-
-    def consumer_of(self, token: str) -> str:
-        """Whose access token this is.  Raises ``Unauthorized``."""
-        return self._identity(token).consumer_id
-
-    def _identity(self, token: str) -> Identity:
+    def _verify(self, token: str) -> Identity:
         try:
-            return verify_access_token(self.keys, token, self.clock.now())
+            identity = verify_access_token(self.keys, token, self.clock.now())
         except BadToken as error:
             raise Unauthorized(str(error)) from error
+        if len(self._known_tokens) >= TOKENS_KNOWN:
+            self._known_tokens.clear()
+        self._known_tokens[token] = identity
+        return identity
+
+    @property
+    def mode_of_pages(self) -> Mode:
+        """The mode of the key that our own pages carry."""
+        return "live" if self.keys.publishable_key.startswith("pk_live_") else "test"
+
+    def _page(self, key: str) -> apikeys.ApiKey:
+        found = self.key_ring.find(key, self.clock.now())
+        if found is None or found.kind != "publishable":
+            raise Unauthorized("unknown key")
+        return found
+
+    def is_barred(self, fingerprint: str) -> bool:
+        """Does the house take no bids from this device?"""
+        return bool(self.barred) and (
+            people.fingerprint_index(self.vault, fingerprint) in self.barred
+        )
+
+    def end_session(self, session_id: str) -> None:
+        """Its tokens are refused here from now on, and its connections closed."""
+        self.revoked.add(session_id)
+        self.hub.end_session(session_id, NOT_SIGNED_IN, "the session has ended")
+
+    def read_books(self) -> None:
+        """Take in which keys stand and which sessions have ended.  Blocks."""
+        now = self.clock.now()
+        if now - self._keys_noted_at >= NOTE_KEYS_EVERY_MS:
+            self._keys_noted_at, used = now, self.keys_used
+            self.keys_used = {}
+            apikeys.note_used(self.books, used)
+        known = apikeys.known_keys(self.books, now)
+        self.key_ring = apikeys.KeyRing(known)
+        self.barred = people.barred_indexes(self.books)
+        # The first time all of them; then with some seconds of overlap (sessions.revoked_since).
+        since = self._books_read_at - OVERLAP_MS if self._books_read_at else 0
+        self._ended = [name for name, _ in sessions.revoked_since(self.books, since)]
+        self._standing_keys = {key.key_id for key in known}
+        self._books_read_at = now
+
+    async def _follow_books(self) -> None:
+        while True:
+            await asyncio.sleep(READ_BOOKS_EVERY_S)
+            try:
+                await asyncio.to_thread(self.read_books)
+            except BooksError as failure:
+                # What was known stays in force; /readyz does not depend on it.
+                log.warning("the books cannot be read", reason=str(failure))
+                continue
+            # A console lives as long as the key that it was opened with.
+            consoles = [name for name in self.hub.sessions() if name.startswith("key_")]
+            ended = [name for name in consoles if name not in self._standing_keys]
+            for session_id in [*self._ended, *ended]:
+                if session_id not in self.revoked:
+                    self.end_session(session_id)
 
     def allows_origin(self, origin: str, host: str | None) -> bool:
         """May a page of this origin open a live connection here?  Own host, or on the list."""
@@ -153,7 +256,8 @@ class Gateway:
 
     def new_session(self) -> Session:
         """The protocol's side of a new connection."""
-        return Session("ses_" + random_name(12), self, self.settings.message_rate, self.bids)
+        bids = self.buckets["bid"]
+        return Session("ses_" + random_name(12), self, self.settings.message_rate, bids)
 
     # ── Coming and going ─────────────────────────────────────────────────────────────────
 
@@ -187,129 +291,42 @@ class Gateway:
                     lot.forget()
 
 
-# ── Pages ────────────────────────────────────────────────────────────────────────────────
-
-
-async def catalogue(request: Request) -> Response:
-    saleroom: Saleroom = request.app.state.gateway.saleroom
-    return pages.catalogue_page(
-        [
-            (
-                sale.created.name,
-                [_card(saleroom.lots[auction_id]) for auction_id in sale.auction_ids],
-            )
-            for sale in saleroom.sales.values()
-        ]
-    )
-
-
-async def lot_page(request: Request) -> Response:
-    gateway: Gateway = request.app.state.gateway
-    lot = gateway.saleroom.lots.get(request.path_params["auction_id"])
-    if lot is None:
-        return pages.not_found_page("There is no such lot.")
-    session = _session(gateway, request, lot)
-    consumer_id = None if session is None else gateway.consumer_of(session.token)
-    lineage = gateway.feed.lineages[lot.shard]
-    return pages.lot_page(
-        pages.LotPage(
-            auction_id=lot.auction_id,
-            lot_number=lot.catalogue.lot_number,
-            name=lot.catalogue.name,
-            description=lot.catalogue.description,
-            sale_name=lot.sale.created.name,
-            estimate_low=lot.catalogue.estimate_low,
-            estimate_high=lot.catalogue.estimate_high,
-            photos=lot.catalogue.photos,
-            provenance=lot.catalogue.provenance,
-            snapshot=frames.snapshot(lot, lineage, consumer_id),
-            session=session,
-            publishable_key=gateway.keys.publishable_key,
-            now=gateway.clock.now(),
-        )
-    )
-
-
-async def sign_in(_request: Request) -> Response:
-    """There is no form yet."""
-    return pages.not_found_page("Open the sign-in link that the house has given you.")
-
-
-async def sign_in_by_link(request: Request) -> Response:
-    """A demonstration bidder's link: sets the session that the pages use."""
-    gateway: Gateway = request.app.state.gateway
-    bidder = _demo_bidder(gateway, request.path_params["code"])
-    if bidder is None:
-        return pages.not_found_page("This sign-in link is not valid.")
-    target = request.query_params.get("next", "/")
-    local = target.startswith("/") and not target.startswith(("//", "/\\"))
-    response = RedirectResponse(target if local else "/", 303)
-    secure = gateway.settings.public_url.startswith("https:")
-    response.set_cookie(
-        SESSION_COOKIE,
-        request.path_params["code"],
-        max_age=SESSION_LIVES_S,
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
-    return response
+OPERATOR_PATHS = ("/auction", "/asset", "/user", "/alpha/")
 
 
 async def failed(request: Request, error: Exception) -> Response:
     """A bug: said in the log, and to nobody else what it was."""
     log.error("a request failed", path=request.url.path, exc_info=error)
-    return rest.answer({"error": "Internal error"}, 500)
+    return _said(request, Problem("internal"))
 
 
 async def no_such_thing(request: Request, error: Exception) -> Response:
     """Nothing is served here, or not by this method: JSON for programs, a page for people."""
     assert isinstance(error, HTTPException)
-    if request.url.path.startswith("/api/"):
-        text = "Not found" if error.status_code == 404 else error.detail
-        return rest.answer({"error": text}, error.status_code, dict(error.headers or {}))
+    if _is_api(request):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
+        return _said(request, Problem(code, headers=error.headers))
     if error.status_code == 404:
         return pages.not_found_page("There is no such page.")
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
-def _session(gateway: Gateway, request: Request, lot: LotView) -> pages.Session | None:
-    bidder = _demo_bidder(gateway, request.cookies.get(SESSION_COOKIE, ""))
-    if bidder is None:
-        return None
-    try:
-        gateway.consumer_of(bidder.token)
-    except Unauthorized:
-        return None
-    paddle = lot.sale.paddles.get(bidder.consumer_id)
-    return pages.Session(bidder.name, paddle, bidder.token, gateway.keys.publishable_key)
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(("/api/", "/.well-known/", *OPERATOR_PATHS))
 
 
-def _demo_bidder(gateway: Gateway, code: str) -> DemoBidder | None:
-    bidders = gateway.keys.demo.bidders if gateway.keys.demo is not None else ()
-    for bidder in bidders:
-        if code and bidder.url.rsplit("/", 1)[-1] == code:
-            return bidder
-    return None
+def _said(request: Request, problem: Problem) -> Response:
+    """A problem that no route has answered, in the dialect of the path."""
+    operator = request.url.path.startswith(OPERATOR_PATHS)
+    render = for_operators if operator else for_consumers
+    headers = {**calls.new_headers(request.app.state.gateway), **problem.headers}
+    return calls.written(render(problem), problem.status, headers)
 
 
-def _card(lot: LotView) -> pages.LotCard:
-    catalogue = lot.catalogue
-    estimate = None
-    if catalogue.estimate_low is not None and catalogue.estimate_high is not None:
-        estimate = (catalogue.estimate_low, catalogue.estimate_high)
-    return pages.LotCard(
-        auction_id=lot.auction_id,
-        lot_number=catalogue.lot_number,
-        name=catalogue.name,
-        photo=catalogue.photos[0] if catalogue.photos else None,
-        estimate=estimate,
-        price=lot.now.price,
-        status=lot.now.state.value,
-        closes_at=lot.now.closes_at,
-        currency=lot.sale.created.currency,
-        exponent=lot.sale.created.exponent,
-    )
+def _admitted(identity: Identity, mode: Mode) -> Admitted:
+    if identity.mode != mode:
+        raise Unauthorized("the key and the token are of different modes")
+    return Admitted(identity.consumer_id, identity.expires_at, mode, identity.session_id)
 
 
 # ── Health ───────────────────────────────────────────────────────────────────────────────
@@ -322,7 +339,9 @@ async def healthz(_request: Request) -> Response:
 async def readyz(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     missing = await gateway.feed.missing()
-    if gateway.keys.demo is not None and not all(map(gateway.knows, gateway.keys.demo.auction_ids)):
+    if gateway.keys.demo is not None and not all(
+        auction_id in gateway.saleroom.lots for auction_id in gateway.keys.demo.auction_ids
+    ):
         missing["demonstration"] = "the sale is still being entered"
     if gateway.draining:
         missing["gateway"] = "it is stopping"
@@ -365,26 +384,24 @@ def build(gateway: Gateway) -> Starlette:
     app = Starlette(
         routes=[
             WebSocketRoute("/ws", endpoint),
-            *rest.routes(),
+            *routes.routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-            Route("/", catalogue),
-            Route("/lot/{auction_id}", lot_page),
-            Route("/sign-in", sign_in),
-            Route("/sign-in/{code}", sign_in_by_link),
+            *visits.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
         middleware=[
             Middleware(
                 CORSMiddleware,
                 allow_origins=gateway.settings.allowed_origins,
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["*"],
                 expose_headers=EXPOSED,
             )
         ],
         exception_handlers={HTTPException: no_such_thing, Exception: failed},
     )
+    app.router.redirect_slashes = False  # a path has one form
     app.state.gateway = gateway
     return app

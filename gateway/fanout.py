@@ -5,7 +5,8 @@ there, once for all subscribers; anything else first sends what waits, and nothi
 A reader joins a channel only at a moment when nothing waits, so that what it was told before
 and what it is sent after meet without a gap and without a repeat.
 
-The ``Hub`` also knows each bidder's own connections, for what is theirs alone.
+The ``Hub`` also knows each bidder's own connections, for what is theirs alone, and those of
+each session, which end when it does.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ class Own(Protocol):
 
     def write_personal(self, lot: LotView, frame: bytes) -> None:
         """Send what is this bidder's alone, about an event of this lot."""
+
+
+class Ending(Protocol):
+    """A connection that ends with the session that it was signed in by."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Close it; nothing is written to it any more."""
 
 
 class Channel:
@@ -116,6 +124,7 @@ class Hub:
         self._call_later = call_later
         self._channels: dict[str, Channel] = {}
         self._own: dict[str, dict[Own, None]] = {}
+        self._sessions: dict[str, dict[Ending, None]] = {}
 
     def channel(self, auction_id: str) -> Channel:
         """The auction's channel."""
@@ -136,6 +145,26 @@ class Hub:
         own.pop(connection, None)
         if not own:
             self._own.pop(consumer_id, None)
+
+    def begin(self, session_id: str, connection: Ending) -> None:
+        """This connection lives as long as the session."""
+        self._sessions.setdefault(session_id, {})[connection] = None
+
+    def leave(self, session_id: str, connection: Ending) -> None:
+        """The connection has ended by itself."""
+        connections = self._sessions.get(session_id, {})
+        connections.pop(connection, None)
+        if not connections:
+            self._sessions.pop(session_id, None)
+
+    def sessions(self) -> list[str]:
+        """The sessions that have a connection here."""
+        return list(self._sessions)
+
+    def end_session(self, session_id: str, code: int, reason: str) -> None:
+        """The session is over: signed out, or revoked.  So are its connections."""
+        for connection in list(self._sessions.pop(session_id, ())):
+            connection.end(code, reason)
 
     def deliver(self, lot: LotView, event: Event) -> None:
         """Tell those concerned, then everybody.  *lot* has the event folded in."""

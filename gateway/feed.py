@@ -5,8 +5,11 @@ Commands of one loop turn travel together; an answer is never made here, it is r
 shard's events, so what a bidder is told is durable and is in every later answer of this
 gateway.
 
-A command that got no answer is undecided.  The feed does not send it again: the bidder does,
-with the same id, and the engine answers it once.
+A command is encoded before it is queued: one that cannot be is its sender's affair alone, and
+nothing but the log itself can end the delivery of the others'.
+
+A command that got no answer is undecided.  The feed does not send it again: whoever gave it
+does, with the same id, and the engine answers it once.
 """
 
 from __future__ import annotations
@@ -14,19 +17,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from engine.clock import LogClock
-from engine.core.codec import decode_event, encode_commands
+from engine.core.codec import decode_event, encode_command, join_commands
 from engine.core.messages import (
     BidAccepted,
     BidAnswer,
+    Command,
+    CommandRefused,
+    CommandTaken,
+    CreateSale,
+    EnterSale,
     Event,
+    KeepTime,
+    LeaveSale,
+    LimitLowered,
     LotEvent,
+    LowerLimit,
     PlaceBid,
-    shard_of,
+    RegisterBidder,
+    RemoveSale,
+    ResumeTrading,
+    UpdateSale,
+    shard_of_command,
 )
 from engine.streams import MAX_COMMANDS, UNLED_AFTER_MS, Log, StreamError
 from gateway.core.view import LotView, Saleroom
@@ -38,7 +54,9 @@ BLOCK_MS = 1_000
 CLOCK_READ_EVERY_S = 2.0
 LEADER_POLL_S = 0.05  # a lease is renewed eight times a second
 
-Key = tuple[str, str, str, int, str]  # auction, consumer, cmd_id and what was bid
+Key = tuple[str, str, str, int, str, str]  # auction, consumer, cmd_id and what was bid
+Question = tuple[str, str, str]  # what it is about, who asks, and the cmd_id
+Outcome = CommandTaken | CommandRefused
 
 log = structlog.stdlib.get_logger()
 
@@ -53,7 +71,27 @@ class Waiter(Protocol):
         """The log did not take the command: nothing entered it."""
 
 
-Batch = list[tuple[PlaceBid, Waiter]]
+class _Asked:
+    """Somebody who waits to hear what became of a command of the house."""
+
+    def __init__(self) -> None:
+        self.outcome: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+
+    def hears(self, outcome: Outcome | None) -> None:
+        """What became of it; None: it was not taken."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+
+class _Letter(NamedTuple):
+    """A command on its way to the log, and who waits for what becomes of it."""
+
+    command: Command
+    encoded: bytes
+    waiter: Waiter | _Asked
+
+
+Batch = list[_Letter]
 
 
 class Feed:
@@ -86,6 +124,7 @@ class Feed:
         self._outbox: Batch = []
         self._has_mail = asyncio.Event()
         self._waiters: dict[Key, list[Waiter]] = {}
+        self._asked: dict[Question, list[_Asked]] = {}
 
     # ── Following ────────────────────────────────────────────────────────────────────────
 
@@ -115,25 +154,63 @@ class Feed:
         # A bidder's own result comes before what everybody is told of it.
         if isinstance(event, BidAnswer):
             self._answer(self.saleroom.lots[event.auction_id], event)
-        if isinstance(event, BidAccepted | LotEvent):
+        if isinstance(event, BidAccepted | LotEvent | LimitLowered):
             self.hub.deliver(self.saleroom.lots[event.auction_id], event)
+        elif isinstance(event, CommandTaken | CommandRefused):
+            for asked in self._asked.pop((event.subject, event.by, event.cmd_id), ()):
+                asked.hears(event)
 
     def _answer(self, lot: LotView, event: BidAnswer) -> None:
         answer = event.answer
-        key = (event.auction_id, event.consumer_id, event.cmd_id, answer.amount, answer.kind)
+        content = (answer.amount, answer.kind, answer.commitment)
+        key = (event.auction_id, event.consumer_id, event.cmd_id, *content)
         for waiter in self._waiters.pop(key, ()):
             waiter.answered(lot, event)
 
     # ── Appending ────────────────────────────────────────────────────────────────────────
 
     def submit(self, command: PlaceBid, waiter: Waiter) -> None:
-        """Append a bid with this turn's others; *waiter* hears what became of it."""
+        """Append a bid with this turn's others; *waiter* hears what became of it.
+
+        Raises what ``encode_command`` does; nothing is appended then.
+        """
         if not self.takes_bids or len(self._outbox) >= MOST_WAITING:
             waiter.not_taken(command)
             return
+        letter = _Letter(command, encode_command(command), waiter)
         self._waiters.setdefault(_key(command), []).append(waiter)
-        self._outbox.append((command, waiter))
+        self._outbox.append(letter)
         self._has_mail.set()
+
+    async def command(self, command: Command, within_s: float = 5.0) -> Outcome | None:
+        """Append a command of the house and wait for what became of it.
+
+        Its ``cmd_id`` is not empty.  An earlier command with the same one, about the same lot
+        or sale and by the same person, is answered for this one too: the answer names it.
+        What it brought about is in the view when this returns.  None: the log did not take
+        it, or it is undecided.  Raises what ``encode_command`` does; nothing is appended then.
+        """
+        if not self.takes_bids or len(self._outbox) >= MOST_WAITING:
+            return None
+        question, asked = _question(command), _Asked()
+        letter = _Letter(command, encode_command(command), asked)
+        self._asked.setdefault(question, []).append(asked)
+        self._outbox.append(letter)
+        self._has_mail.set()
+        try:
+            async with asyncio.timeout(within_s):
+                return await asked.outcome
+        except TimeoutError:
+            return None
+        finally:
+            self._ask_no_more(question, asked)
+
+    def _ask_no_more(self, question: Question, asked: _Asked) -> None:
+        waiting = self._asked.get(question, [])
+        if asked in waiting:
+            waiting.remove(asked)
+        if not waiting:
+            self._asked.pop(question, None)
 
     def forget(self, command: PlaceBid, waiter: Waiter) -> None:
         """Nobody waits for this answer any more; the command stands as it is."""
@@ -147,7 +224,7 @@ class Feed:
         """Wait until every submitted command has its answer, or the patience is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                while self._waiters:
+                while self._waiters or self._asked:
                     await asyncio.sleep(0.01)  # answers come one by one, new bids between them
 
     async def deliver_mail(self) -> None:
@@ -158,7 +235,7 @@ class Feed:
             mail, self._outbox = self._outbox, []
             entries = _pack(mail, self.shards)
             answers = await self._writer.append(
-                [(shard, encode_commands([c for c, _ in batch])) for shard, batch in entries]
+                [(shard, join_commands([one.encoded for one in batch])) for shard, batch in entries]
             )
             for (_, batch), answer in zip(entries, answers, strict=True):
                 if answer in ("OVERLOADED", "UNLED", "TOO_BIG"):
@@ -166,9 +243,13 @@ class Feed:
                     self._give_back(batch)
 
     def _give_back(self, batch: Batch) -> None:
-        for command, waiter in batch:
-            self.forget(command, waiter)
-            waiter.not_taken(command)
+        for command, _, waiter in batch:
+            if isinstance(waiter, _Asked):
+                waiter.hears(None)
+            else:
+                assert isinstance(command, PlaceBid)
+                self.forget(command, waiter)
+                waiter.not_taken(command)
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────
 
@@ -220,18 +301,37 @@ def _key(command: PlaceBid) -> Key:
         command.cmd_id,
         command.amount,
         command.kind,
+        command.commitment,
     )
+
+
+def _question(command: Command) -> Question:
+    assert not isinstance(command, PlaceBid | KeepTime | ResumeTrading), "nobody asks about it"
+    assert command.cmd_id, "only a command with an id is told what became of it"
+    if isinstance(command, EnterSale | LeaveSale | LowerLimit):  # a bidder's own wish
+        return _subject(command), command.consumer_id, command.cmd_id
+    return _subject(command), command.by, command.cmd_id
+
+
+def _subject(command: Command) -> str:
+    """The sale or auction that the log will name as what the command was about."""
+    assert not isinstance(command, ResumeTrading)
+    if isinstance(command, UpdateSale):
+        return command.sale.sale_id
+    if isinstance(command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale):
+        return command.sale_id
+    return command.auction_id
 
 
 def _pack(mail: Batch, shards: int) -> list[tuple[int, Batch]]:
     """Entries of at most ``MAX_COMMANDS``, each shard's commands in the order they came."""
     entries: list[tuple[int, Batch]] = []
     latest: dict[int, Batch] = {}
-    for command, waiter in mail:
-        shard = shard_of(command.auction_id, shards)
+    for letter in mail:
+        shard = shard_of_command(letter.command, shards)
         batch = latest.get(shard)
         if batch is None or len(batch) == MAX_COMMANDS:
             batch = latest[shard] = []
             entries.append((shard, batch))
-        batch.append((command, waiter))
+        batch.append(letter)
     return entries

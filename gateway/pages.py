@@ -24,6 +24,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from gateway.core.reference import Reference
+
 STATIC = Path(__file__).parent / "static"  # served under /static/
 
 _SECURITY_HEADERS = {
@@ -112,6 +114,11 @@ def catalogue_page(sales: Sequence[tuple[str, Sequence[LotCard]]]) -> HTMLRespon
         "catalogue.html",
         sales=[(name, [_card_words(card) for card in cards]) for name, cards in sales],
     )
+
+
+def docs_page(reference: Reference) -> HTMLResponse:
+    """The APIs, for people to read."""
+    return _render("docs.html", reference=reference)
 
 
 def not_found_page(text: str) -> HTMLResponse:

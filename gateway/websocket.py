@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from asyncio.transports import BaseTransport
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from starlette.responses import JSONResponse
@@ -26,18 +26,24 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 from websockets.server import ServerProtocol
 
-from engine.core.messages import BidAnswer, PlaceBid
+from engine.core.messages import BidAnswer, BidRefused, PlaceBid
 from engine.streams import StreamError
+from gateway import bidding
+from gateway.api.access import address_of
 from gateway.core import frames
 from gateway.core.session import (
     HELLO_WITHIN_S,
     POLICY,
     Action,
+    Admitted,
     Follow,
+    Prepare,
+    Redeem,
     Send,
     Session,
     SignedIn,
     Submit,
+    Unauthorized,
     Unfollow,
 )
 from gateway.core.view import LotView
@@ -49,6 +55,9 @@ if TYPE_CHECKING:
 SUBPROTOCOL = "fairwarning.v1"
 QUEUE_LIMIT = 256 * 1024  # bytes that a reader may be behind
 MOST_FRAGMENTS = 64  # of one message: empty ones would never reach the limit of its size
+REDEEMED_WITHIN_S = 3.0  # a ticket; less than a hello may take
+PREPARED_WITHIN_S = 5.0  # a hold in the books; after it the bid has not been placed
+MOST_PREPARING = 50  # bids of one connection that wait for the books
 CLOSE_PATIENCE_S = 5.0  # for the peer's close frame, and for a slow peer to read ours
 BINARY = 1003
 NOT_TEXT = 1007
@@ -57,6 +66,19 @@ RESTARTING = 1012
 SLOW = 4008
 
 log = structlog.stdlib.get_logger()
+
+
+class Desk(Protocol):
+    """What a connection asks that takes time: somebody looks into the books."""
+
+    async def admit_ticket(self, key: str | None, ticket: str) -> Admitted:
+        """Use a ticket up, once.  Raises ``Unauthorized``."""
+
+    async def prepare(self, lot: LotView, bid: PlaceBid) -> PlaceBid | BidRefused:
+        """Have what is bid held in the books; the bid as the log is to have it, or its refusal.
+
+        Whoever asks may stop waiting: a hold without a bid is released by itself.
+        """
 
 
 class Framing(ServerProtocol):
@@ -75,6 +97,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
     session: Session | None = None
     following: Following
     gateway: Gateway
+    desk: Desk
+    session_id = ""  # of the person's session; empty: none that could end
 
     # ── Reading ──────────────────────────────────────────────────────────────────────────
 
@@ -83,6 +107,8 @@ class LiveSocket(WebSocketsSansIOProtocol):
         self.conn = Framing(max_size=self.config.ws_max_size, logger=self.conn.logger)
         self.early: list[bytes] = []  # text that came before the endpoint had attached
         self.fragments: list[bytes] = []
+        self.errands: set[asyncio.Task[None]] = set()  # what waits for the desk
+        self.preparing: dict[str, asyncio.Lock] = {}  # by auction: one bid after the other
         self.behind = 0  # bytes queued since the queue was full that are no part of a resume
         self.transport.set_write_buffer_limits(high=QUEUE_LIMIT)
 
@@ -132,7 +158,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def attach(self, gateway: Gateway, session: Session) -> None:
         """The handshake is done: from now on the session reads."""
-        self.gateway = gateway
+        self.gateway = self.desk = gateway
         self.session = session
         feed = gateway.feed
         self.following = Following(
@@ -162,13 +188,22 @@ class LiveSocket(WebSocketsSansIOProtocol):
             elif isinstance(action, Unfollow):
                 self.following.unfollow(action.auction_id)
             elif isinstance(action, SignedIn):
-                self._sign_in(action.consumer_id)
+                self._sign_in(action)
+            elif isinstance(action, Prepare):
+                self._have_prepared(action.command)
+            elif isinstance(action, Redeem):
+                self._send_out(self._redeem(action))
             else:
                 self.end(action.code, action.reason)
 
-    def _sign_in(self, consumer_id: str) -> None:
+    def _sign_in(self, person: SignedIn) -> None:
+        if person.session_id:
+            self.session_id = person.session_id
+            self.gateway.hub.begin(self.session_id, self)
+        if person.consumer_id is None:
+            return
         most = self.gateway.settings.connections_per_account
-        connections = self.following.sign_in(consumer_id)
+        connections = self.following.sign_in(person.consumer_id)
         if most and connections > most:
             message = f"At most {most} connections an account."
             self.write(frames.encode(frames.error("rate_limited", message, retryAfterMs=1000)))
@@ -176,15 +211,71 @@ class LiveSocket(WebSocketsSansIOProtocol):
 
     def answered(self, lot: LotView, event: BidAnswer) -> None:
         """The session's bid is decided and durable."""
-        if not self.disconnected:
-            self.write(frames.encode(frames.result(lot, event)))
+        if self.disconnected:
+            return
+        if event.answer.code == "expired":  # what was held for it may be released by now
+            self._send_back(event.auction_id, event.cmd_id)
+            return
+        frame = frames.result(lot, event)
+        if event.answer.commitment and event.answer.code is None:
+            # Theirs alone: with the salt they can show later what they have bid.
+            named = (event.auction_id, event.consumer_id, event.cmd_id)
+            salt = bidding.salt_of(self.gateway, *named).hex()
+            frame |= {"commitment": event.answer.commitment, "salt": salt}
+        self.write(frames.encode(frame))
 
     def not_taken(self, command: PlaceBid) -> None:
         """The log does not take bids now: the cmdId is unused."""
         if not self.disconnected:
-            named = {"cmdId": command.cmd_id, "auctionId": command.auction_id}
-            message = "Bidding is unavailable. Your bid has not been placed: send it again."
-            self.write(frames.encode(frames.error("overloaded", message, **named)))
+            self._send_back(command.auction_id, command.cmd_id)
+
+    def _send_back(self, auction_id: str, cmd_id: str) -> None:
+        message = "Bidding is unavailable. Your bid has not been placed: send it again."
+        named = {"cmdId": cmd_id, "auctionId": auction_id}
+        self.write(frames.encode(frames.error("overloaded", message, **named)))
+
+    # ── What takes time ──────────────────────────────────────────────────────────────────
+
+    def _send_out(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(errand)
+        self.errands.add(task)
+        task.add_done_callback(self.errands.discard)
+
+    async def _redeem(self, asked: Redeem) -> None:
+        assert self.session is not None
+        try:
+            async with asyncio.timeout(REDEEMED_WITHIN_S):
+                admitted = await self.desk.admit_ticket(asked.key, asked.ticket)
+        except Unauthorized as error:
+            self._carry_out(self.session.not_admitted(str(error)))
+        except Exception as error:
+            # The ticket may be used up; a new one can be had, here or elsewhere.
+            log.warning("a ticket cannot be checked", reason=repr(error))
+            self.end(RESTARTING, '{"retryAfterMs":1000}')
+        else:
+            self._carry_out(self.session.admitted(admitted, self.loop.time()))
+
+    def _have_prepared(self, command: PlaceBid) -> None:
+        if len(self.errands) >= MOST_PREPARING:
+            self.not_taken(command)
+            return
+        self._send_out(self._prepare(command))
+
+    async def _prepare(self, command: PlaceBid) -> None:
+        lot = self.gateway.saleroom.lots[command.auction_id]
+        try:
+            async with asyncio.timeout(PREPARED_WITHIN_S):
+                async with self.preparing.setdefault(command.auction_id, asyncio.Lock()):
+                    prepared = await self.desk.prepare(lot, command)
+        except Exception as error:
+            log.warning("a bid cannot be prepared", reason=repr(error))
+            self.not_taken(command)
+            return
+        if isinstance(prepared, PlaceBid):
+            # Also for one who is gone: it was sent, and is theirs.
+            self.gateway.feed.submit(prepared, self)
+        else:
+            self.answered(lot, prepared)
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +359,7 @@ class LiveSocket(WebSocketsSansIOProtocol):
             return
         self.session.closed = True
         self.following.leave()
+        self.gateway.hub.leave(self.session_id, self)
         self.gateway.sockets.pop(self, None)
 
 
@@ -278,7 +370,7 @@ async def endpoint(websocket: WebSocket) -> None:
     if origin is not None and not gateway.allows_origin(origin, websocket.headers.get("host")):
         await _deny(websocket, 403, "Origin not allowed")
         return
-    address = websocket.client.host if websocket.client else ""
+    address = address_of(gateway, websocket)
     if gateway.draining or not gateway.enter(address):
         await _deny(websocket, 503, "Too many connections")
         return

@@ -1,218 +1,398 @@
-"""The consumer API's words: a lot and a bid as the REST contract says them.
+"""The consumer API's words: a lot, a bid and a bidder's standing as the contract says them.
 
-Pure: requests' bodies → commands, views → JSON.  Inside, money is whole minor units; here,
-at the edge, it becomes decimals in major units, exactly, and no float ever holds any.
+Pure: views → the types of ``gateway.core.wire.consumer``.  Inside, money is whole minor
+units; here, at the edge, it becomes decimals in major units, exactly, and no float ever
+holds any.  A lot's public state, which every event carries, is the engine's word on what
+everybody may know, also of sealed bids; what a view knows beyond it is kept back here.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from decimal import Decimal
+from hashlib import sha256
+from itertools import islice
+from typing import Final, NamedTuple
 
-from engine.core.messages import (
-    MAX_AMOUNT,
-    Answer,
-    CreateSale,
-    Kind,
-    State,
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from engine.core.messages import Answer, CreateSale, Format, OpenedBid, PublicState, State
+from gateway.core.bodies import Amount, minor_units
+from gateway.core.naming import anonymous_bidder, bid_id
+from gateway.core.problems import Problem, bad_field
+from gateway.core.view import LotView, SaleView, TakenBid
+from gateway.core.wire.consumer import (
+    Auction,
+    Bid,
+    BidTaken,
+    CurrentPrice,
+    HighestBid,
+    OwnRegistration,
+    OwnWin,
+    Standing,
+    Status,
 )
-from gateway.core.view import LotView
 from gateway.core.wording import major_units
 
-Json = dict[str, Any]
-
-STATUSES = {
+STATUSES: Final[dict[State, Status]] = {
     State.SCHEDULED: "PENDING",
     State.OPEN: "OPEN",
     State.PAUSED: "OPEN",
     State.CLOSED: "CLOSED",
+    State.SETTLING: "CLOSED",
     State.CANCELED: "CLOSED",
+    State.WITHDRAWN: "CLOSED",
     State.SETTLED: "SETTLED",
 }
-_ABOVE = "Bid must be higher than current bid"
-_STEP = "Bid must meet minimum increment"
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
-_LONGEST_NUMBER = 64  # characters: more is nobody's bid
+_BEFORE_THE_CLOSE: Final = (State.SCHEDULED, State.OPEN, State.PAUSED)
+_TIMELESS: Final = ""  # where ``serverTime`` is put later
+_encoder: Final = msgspec.json.Encoder(decimal_format="number")
+
+# ── Reading what bidders send ────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Problem(Exception):
-    """An answer that is an error: status, text and whatever helps."""
-
-    status: int
-    error: str
-    more: Json = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def read_bid(body: bytes, sale: CreateSale) -> tuple[int, Kind]:
-    """A bid's body → (minor units, kind).  Raises ``Problem`` 400."""
-    try:
-        fields = json.loads(
-            body,
-            parse_float=_decimal,
-            parse_int=_decimal,
-            parse_constant=_no_constant,
-            object_pairs_hook=_distinct,
-        )
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "Invalid request", {"message": f"not JSON: {error}"}) from error
-    if not isinstance(fields, dict):
-        raise Problem(400, "Invalid request", {"message": "an object was expected"})
-    if unknown := sorted(fields.keys() - {"amount", "max"}):
-        details = [{"field": name, "message": "unknown field"} for name in unknown]
-        raise Problem(400, "Invalid request", {"details": details})
-    is_limit = fields.get("max", False)
-    if not isinstance(is_limit, bool):
-        details = [{"field": "max", "message": "true or false was expected"}]
-        raise Problem(400, "Invalid request", {"details": details})
-    return minor_units(fields.get("amount"), sale.exponent), "max" if is_limit else "bid"
-
-
-def minor_units(amount: object, exponent: int) -> int:
-    """A decimal number or string in major units → minor units.  Raises ``Problem`` 400."""
-    number = _decimal(amount) if isinstance(amount, str) else amount
-    if not isinstance(number, Decimal):
-        raise _invalid_amount("a number or a decimal string was expected")
-    if not Decimal(0) < number <= major_units(MAX_AMOUNT, exponent):
-        raise _invalid_amount("out of range")
-    minor = int(number.scaleb(exponent))
-    # Compared with what came: scaleb rounds to 28 digits, and int cuts off.
-    if major_units(minor, exponent) != number:
-        raise _invalid_amount(f"at most {exponent} decimals")
+def bid_amount(lot: LotView, amount: Amount, is_limit: bool) -> int:
+    """A bid's amount in minor units.  Raises ``Problem`` 400, also for a limit where the lot
+    takes none."""
+    minor = minor_units(amount, lot.money[1])
+    if is_limit and not lot.takes_limits:
+        raise bad_field("max", "this auction takes no limits")
     return minor
 
 
-def _invalid_amount(reason: str) -> Problem:
-    details = [{"field": "amount", "message": reason}]
-    return Problem(400, "Invalid amount", {"details": details})
+# ── Saying what a lot is ─────────────────────────────────────────────────────────────────
 
 
-def _decimal(text: str) -> Decimal:
-    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
-        raise _invalid_amount("a number or a decimal string was expected")
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise _invalid_amount("a number or a decimal string was expected") from error
+def is_secret(lot: LotView) -> bool:
+    """Is no bid shown to anybody yet?  So it is in sealed formats until all is settled, though
+    the view knows them from the close on."""
+    return lot.is_sealed and lot.now.state is not State.SETTLED
 
 
-def _no_constant(_name: str) -> Decimal:
-    raise _invalid_amount("a number or a decimal string was expected")
+def auction(lot: LotView, server_time: str, *, reads_reserves: bool = False) -> Auction:
+    """``GET /auctions/:auctionId``."""
+    sale, terms, now = lot.sale.created, lot.terms, lot.now
+    shows_reserve = terms.publish_reserve or reads_reserves
+    return Auction(
+        id=lot.auction_id,
+        name=lot.catalogue.name,
+        sequence_id=sale.sale_id,
+        open_at=instant(lot.opens_at),
+        close_at=instant(now.closes_at),
+        settle_at=instant(_settle_at(lot)),
+        time_zone=lot.catalogue.time_zone or sale.time_zone,
+        starting_price=_money(lot, terms.opening),
+        reserve_price=price(lot, terms.reserve) if shows_reserve else None,
+        minimum_bid_increment=_money(lot, lot.increment),
+        winner_count=terms.winner_count,
+        status=STATUSES[now.state],
+        current_high_bid=price(lot, now.price),
+        currency_code=lot.money[0],
+        reserve_met=now.reserve != "not_met",
+        next_minimum_bid=_next_minimum(lot),
+        bid_count=now.bid_count,
+        extensions=now.extensions,
+        format=terms.format,
+        lot_number=lot.catalogue.lot_number,
+        serial=lot.catalogue.serial,
+        buy_now_price=_offer(lot),
+        server_time=server_time,
+    )
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> Json:
-    if len(fields := dict(pairs)) != len(pairs):
-        raise ValueError("a repeated key")
-    for key in fields:
-        key.encode()  # half a surrogate pair could not be repeated in the answer
-    return fields
+def _settle_at(lot: LotView) -> int | None:
+    if lot.terms.tokens is not None:
+        return lot.terms.closes_at  # the operator's end_date, though they settle by command
+    return lot.settle_at or lot.now.closes_at or lot.terms.closes_at
 
 
-def auction(lot: LotView, now: int) -> Json:
-    """``GET /auctions/:auctionId``; *now* is the log's clock."""
-    sale = lot.sale.created
-    terms = lot.terms
-    settle_at = lot.settle_at or lot.now.closes_at
-    return {
-        "id": lot.auction_id,
-        "name": lot.catalogue.name,
-        "sequenceId": sale.sale_id,
-        "openAt": instant(lot.opens_at),
-        "closeAt": instant(lot.now.closes_at),
-        "settleAt": instant(settle_at),
-        "timeZone": sale.time_zone,
-        "startingPrice": major_units(terms.opening, sale.exponent),
-        "reservePrice": None,  # shown only where the consignor publishes it
-        "minimumBidIncrement": major_units(lot.increment, sale.exponent),
-        "winnerCount": 1,
-        "status": STATUSES[lot.now.state],
-        "currentHighBid": price(lot.now.price, sale),
-        "currencyCode": sale.currency,
-        "reserveMet": lot.now.reserve != "not_met",
-        "nextMinimumBid": price(lot.now.asking_bid, sale),
-        "bidCount": lot.now.bid_count,
-        "serverTime": instant(now),
-        "extensions": lot.now.extensions,
-        "format": "english",
-        "lotNumber": lot.catalogue.lot_number,
-        "serial": lot.catalogue.serial,
-    }
+def _next_minimum(lot: LotView) -> Decimal | None:
+    # A sealed bid beats nobody that one could see: what is asked stays the same to the end.
+    return price(lot, lot.terms.opening if is_secret(lot) else lot.now.asking_bid)
 
 
-def status(lot: LotView, consumer_id: str) -> Json:
+def _offer(lot: LotView) -> Decimal | UnsetType:
+    return UNSET if lot.buy_now is None else _money(lot, lot.buy_now)
+
+
+class Encoded(NamedTuple):
+    """An auction as JSON, but for the time of day, for one state of its lot."""
+
+    now: PublicState
+    sale: CreateSale
+    head: bytes  # up to where ``serverTime`` goes
+    tail: bytes
+    tag: str  # a weak ETag: the same for whatever is the same but for the time
+
+    def at(self, server_time: bytes) -> bytes:
+        """The whole, as of this instant."""
+        return self.head + server_time + self.tail
+
+
+class Encodings:
+    """Every auction's JSON, encoded once for each state of its lot and not once a reader."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, bool], Encoded] = {}
+
+    def of(self, lot: LotView, reads_reserves: bool) -> Encoded:
+        """The auction as it is now, for who reads reserves or for who does not."""
+        key = (lot.auction_id, reads_reserves)
+        kept = self._kept.get(key)
+        # Every event that changes what is said of a lot brings a state of its own: the very
+        # same object is the very same lot.  What the sale says of itself is another matter.
+        if kept is None or kept.now is not lot.now or kept.sale is not lot.sale.created:
+            kept = self._kept[key] = _encode(lot, reads_reserves)
+        return kept
+
+
+def _encode(lot: LotView, reads_reserves: bool) -> Encoded:
+    text = _encoder.encode(auction(lot, _TIMELESS, reads_reserves=reads_reserves))
+    tail = b'"}'  # serverTime is the last of the fields, and empty
+    assert text.endswith(b'"serverTime":""}')
+    head = text[: -len(tail)]
+    tag = f'W/"{sha256(head).hexdigest()[:20]}"'
+    return Encoded(lot.now, lot.sale.created, head, tail, tag)
+
+
+def current_price(lot: LotView) -> CurrentPrice:
+    """``GET …/current-price`` of a Dutch auction."""
+    ended = lot.now.state not in _BEFORE_THE_CLOSE
+    taken = len(lot.winners) if ended else len(lot.holders)
+    asked = lot.now.price if ended else lot.now.asking_bid
+    return CurrentPrice(
+        current_price=price(lot, asked),
+        remaining_quantity=max(0, lot.terms.winner_count - taken),
+        auction_ended=ended,
+    )
+
+
+# ── Saying what a bidder has done ────────────────────────────────────────────────────────
+
+
+def standing(lot: LotView, consumer_id: str) -> Standing:
     """``GET …/status``: where the caller stands."""
     bidder = lot.bidders.get(consumer_id)
-    sale = lot.sale.created
+    if bidder is not None and not bidder.stands:  # taken back: as if it had never been
+        bidder = None
+    return Standing(
+        auction_id=lot.auction_id,
+        consumer_id=consumer_id,
+        status=lot.status_of(consumer_id),
+        last_bid_amount=None if bidder is None else own_amount(lot, bidder.limit),
+        last_bid_time=None if bidder is None else instant(bidder.last_at),
+        bid_count=0 if bidder is None else bidder.bid_count,
+    )
+
+
+def highest_bid(lot: LotView) -> HighestBid:
+    """``GET …/highest-bid``."""
+    return HighestBid(amount=price(lot, lot.now.price))
+
+
+def own_amount(lot: LotView, amount: int) -> Decimal | None:
+    """A bidder's own figure.  Nobody has that of a sealed bid before it is opened, the house
+    included; then it is 0 here."""
+    return price(lot, amount) if amount else None
+
+
+def own_bids(lot: LotView, consumer_id: str, limit: int, salt: bytes) -> list[Bid]:
+    """``GET …/bids/history``: the caller's own bids, newest first."""
+    assert lot.bids is not None, "they are in the archive only"
+    own = (bid for bid in reversed(lot.bids) if bid.consumer_id == consumer_id)
+    return [
+        own_bid(lot, consumer_id, bid_id(lot.auction_id, *bid[:2], salt), bid.amount, bid.at)
+        for bid in islice(own, limit)
+    ]
+
+
+def own_bid(lot: LotView, consumer_id: str, named: str, amount: int, at: int) -> Bid:
+    """One of the caller's own bids."""
+    return Bid(
+        bid_id=named,
+        consumer_id=consumer_id,
+        amount=own_amount(lot, amount),
+        timestamp=moment(at),
+    )
+
+
+def opened_amounts(lot: LotView, consumer_id: str, salt: bytes) -> dict[str, int]:
+    """What was in a bidder's sealed bids, by bid id: of those that were opened."""
     return {
-        "auctionId": lot.auction_id,
-        "consumerId": consumer_id,
-        "status": lot.status_of(consumer_id),
-        "lastBidAmount": None if bidder is None else price(bidder.limit, sale),
-        "lastBidTime": None if bidder is None else instant(bidder.last_at),
-        "bidCount": 0 if bidder is None else bidder.bid_count,
+        bid_id(lot.auction_id, bid.consumer_id, bid.cmd_id, salt): bid.amount
+        for bid in lot.opened
+        if bid.consumer_id == consumer_id
     }
 
 
-def bid_answer(lot: LotView, bid_id: str, answer: Answer) -> Json:
-    """An accepted bid's answer."""
-    sale = lot.sale.created
-    return {
-        "status": answer.status,
-        "lastBidAmount": price(answer.amount, sale),
-        "lastBidTime": instant(answer.at),
-        "bidCount": answer.bid_count,
-        "bidId": bid_id,
-        "currentHighBid": price(answer.price, sale),
-        "nextMinimumBid": price(answer.asking_bid, sale),
-        "seq": answer.seq,
-    }
+def stand_beside(form: Format, places: int) -> bool:
+    """Do bids stand beside each other, each seen at its full amount?"""
+    return form == "one_bid" or (places > 1 and form in ("english", "live"))
+
+
+def public_bids(lot: LotView, limit: int, salt: bytes) -> list[Bid]:
+    """``GET …/bids``: what each bid made public, newest first; never a limit."""
+    assert lot.bids is not None, "they are in the archive only"
+    shown = (bid for bid in reversed(lot.bids) if bid.price is not None and not bid.canceled)
+    beside = stand_beside(lot.format, lot.terms.winner_count)
+    return [
+        public_bid(lot, bid, bid.amount if beside else bid.price, salt)
+        for bid in islice(shown, limit)
+    ]
+
+
+def winning_bids(lot: LotView, limit: int, salt: bytes) -> list[Bid]:
+    """``GET …/bids`` of a sealed auction that is settled: what winners pay is all that ever
+    becomes public of it."""
+    paid = {(win.consumer_id, win.cmd_id): win.amount for win in lot.winners}
+    won = (bid for bid in reversed(lot.opened) if (bid.consumer_id, bid.cmd_id) in paid)
+    return [
+        public_bid(lot, bid, paid[bid.consumer_id, bid.cmd_id], salt) for bid in islice(won, limit)
+    ]
+
+
+def public_bid(lot: LotView, bid: TakenBid | OpenedBid, amount: int | None, salt: bytes) -> Bid:
+    """One of all bids."""
+    named = bid_id(lot.auction_id, bid.consumer_id, bid.cmd_id, salt)
+    return anonymous_bid(lot, bid.consumer_id, named, amount, bid.at, salt)
+
+
+def anonymous_bid(
+    lot: LotView, whose: str, named: str, amount: int | None, at: int, salt: bytes
+) -> Bid:
+    """One of all bids, which has its id already: whose it is, nobody is told."""
+    return Bid(
+        bid_id=named,
+        consumer_id=anonymous_bidder(lot.auction_id, whose, salt),
+        amount=price(lot, amount),
+        timestamp=moment(at),
+    )
+
+
+# ── Answering a bid ──────────────────────────────────────────────────────────────────────
+
+
+def bid_taken(lot: LotView, named: str, amount: int, answer: Answer, salt: str | None) -> BidTaken:
+    """An accepted bid's answer.  *amount*: as the caller sent it; *salt*: a sealed bid's."""
+    return BidTaken(
+        status=answer.status,
+        last_bid_amount=_money(lot, amount),
+        last_bid_time=moment(answer.at),
+        bid_count=answer.bid_count,
+        bid_id=named,
+        current_high_bid=price(lot, answer.price),
+        next_minimum_bid=price(lot, answer.asking_bid),
+        seq=answer.seq,
+        commitment=answer.commitment or UNSET,
+        salt=salt if salt is not None else UNSET,
+    )
+
+
+_TEXTS: Final = {
+    "closed": "closed",
+    "canceled": "closed",
+    "not_registered": "not_registered",
+    "pending_approval": "pending_approval",
+    "suspended": "suspended",
+    "not_a_raise": "bid_too_low",
+    "off_ladder": "below_increment",
+    "already_bid": "bid_exists",
+    "over_limit": "over_limit",
+    "own_lot": "own_lot",
+    "buy_now_unavailable": "buy_now_unavailable",
+    "expired": "bidding_unavailable",
+    "insufficient_funds": "insufficient_funds",
+    "idempotency_mismatch": "idempotency_key_reused",
+    "paused": "paused",
+    "not_open_yet": "not_open_yet",
+}
+# Where the number that would pass helps nobody: it is not the amount that was wrong.
+_NO_NUMBER: Final = (403, 409, 422, 503)
 
 
 def refused(lot: LotView, answer: Answer) -> Problem:
-    """A refused bid's answer, in the contract's exact texts."""
-    code, sale = answer.code, lot.sale.created
-    more = {}
-    if answer.would_pass is not None:
-        more["nextMinimumBid"] = price(answer.would_pass, sale)
-    if code == "not_open_yet":
-        opens_at = instant(lot.terms.opens_at)
-        headers = {} if opens_at is None else {"Retry-After": opens_at}
-        return Problem(423, "Auction is not open yet", more, headers)
-    if code == "paused":
-        return Problem(423, "Auction is paused", more)
-    if code in ("closed", "canceled"):
-        return Problem(400, "Auction is closed", more)
-    if code == "idempotency_mismatch":
-        return Problem(422, "Idempotency key reused")
-    if code in _NOT_ADMITTED:
-        return Problem(403, _NOT_ADMITTED[code])
-    if code == "below_asking_bid":
-        too_low = answer.price is None or answer.amount <= answer.price
-        return Problem(400, _ABOVE if too_low else _STEP, more)
-    return Problem(400, _ABOVE if code == "not_a_raise" else _STEP, more)
+    """A refused bid, as a problem that each dialect has its own words for."""
+    assert answer.code is not None
+    code = _too_low(lot, answer) if answer.code == "below_asking_bid" else _TEXTS[answer.code]
+    opens_at = instant(lot.terms.opens_at) if answer.code == "not_open_yet" else None
+    problem = Problem(code, headers={} if opens_at is None else {"Retry-After": opens_at})
+    if answer.would_pass is not None and problem.status not in _NO_NUMBER:
+        problem.more["nextMinimumBid"] = price(lot, answer.would_pass)
+    return problem
 
 
-_NOT_ADMITTED = {
-    "not_registered": "Registration required",
-    "pending_approval": "Registration pending",
-    "suspended": "Bidding suspended",
-}
+def _too_low(lot: LotView, answer: Answer) -> str:
+    # A sealed bid's answer knows no amount: it was below the opening, or it would not be here.
+    if lot.is_sealed or answer.amount < lot.terms.opening:
+        return "below_starting_price"
+    too_low = answer.price is None or answer.amount <= answer.price
+    return "bid_too_low" if too_low else "below_increment"
 
 
-def price(amount: int | None, sale: CreateSale) -> Decimal | None:
-    """Minor units → a JSON number in major units."""
-    return None if amount is None else major_units(amount, sale.exponent)
+# ── All that a bidder has done ───────────────────────────────────────────────────────────
+
+
+def binds(lot: LotView, consumer_id: str) -> bool:
+    """Might this bidder have to buy the lot, or have they won it?  Paid or not, others know."""
+    bidder = lot.bidders.get(consumer_id)
+    if bidder is None or not bidder.stands:
+        return False
+    if lot.now.state not in _BEFORE_THE_CLOSE:
+        return lot.win_of(consumer_id) is not None
+    # Behind a sealed bid may be the best; behind a bid of several that stand, one moves up.
+    return lot.is_sealed or lot.format == "one_bid" or consumer_id in lot.holders
+
+
+def own_win(lot: LotView, consumer_id: str) -> OwnWin | None:
+    """What the bidder has won here, once all is settled."""
+    win = lot.win_of(consumer_id) if lot.now.state is State.SETTLED else None
+    if win is None:
+        return None
+    return OwnWin(
+        auction_id=lot.auction_id, amount=_money(lot, win.amount), currency_code=lot.money[0]
+    )
+
+
+def own_registration(sale: SaleView, consumer_id: str) -> OwnRegistration | None:
+    """The bidder's place in the sale, if they have one."""
+    seat = sale.registrations.get(consumer_id)
+    if seat is None:
+        return None
+    return OwnRegistration(
+        sequence_id=sale.created.sale_id,
+        registration=seat.admission,
+        paddle=seat.paddle,
+        limit=limit_of(sale.created, seat.limit),
+        reason=seat.reason,
+        conditions_version=seat.conditions_version,
+        decided_at=moment(seat.at),
+    )
+
+
+def limit_of(sale: CreateSale, limit: int | None) -> Decimal | None:
+    """A limit of a whole sale, in major units of its currency."""
+    return None if limit is None else major_units(limit, sale.exponent)
+
+
+# ── Money and time ───────────────────────────────────────────────────────────────────────
+
+
+def price(lot: LotView, amount: int | None) -> Decimal | None:
+    """Minor units of the lot's currency → a JSON number in major units."""
+    return None if amount is None else _money(lot, amount)
+
+
+def _money(lot: LotView, amount: int) -> Decimal:
+    return major_units(amount, lot.money[1])
 
 
 def instant(ms: int | None) -> str | None:
     """Milliseconds since the epoch → ISO 8601, UTC."""
-    if ms is None:
-        return None
+    return None if ms is None else moment(ms)
+
+
+def moment(ms: int) -> str:
+    """As ``instant``, of what is sure to have an instant."""
     seconds, rest = divmod(ms, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"

@@ -2,8 +2,9 @@
 
 What a request may look like is in the Structs; anything else is refused as a whole: unknown
 fields, a number that is not an integer, a key that comes twice.  What is built here for the
-public never sees a limit, a reserve or a name: it is made of ``PublicState`` alone.  Personal
-frames are built for one bidder and handed only to their own connections.
+public never sees a limit, a reserve, a sealed bid or a name: it is made of ``PublicState`` and
+of what is printed.  Personal frames are built for one bidder and handed only to their own
+connections.
 """
 
 from __future__ import annotations
@@ -12,25 +13,39 @@ import json
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.core.messages import (
     MAX_AMOUNT,
     Answer,
     BidAccepted,
     BidAnswer,
+    BidCanceled,
+    BidRefused,
+    Catalogue,
     Event,
+    LimitLowered,
     LotCanceled,
     LotClosed,
+    LotEvent,
     LotExtended,
     LotOpened,
     LotPaused,
     LotSettled,
+    LotSettling,
     LotUnpaused,
+    LotUpdated,
+    LotWithdrawn,
+    PriceDropped,
     PublicState,
+    Refusal,
+    Standing,
+    State,
+    Terms,
 )
 from gateway.core import wording
-from gateway.core.view import LOT_EVENTS, LotView
+from gateway.core.problems import Problem, for_sockets
+from gateway.core.view import LOT_EVENTS, LotView, money_of
 
 Json = dict[str, Any]
 PAGE = 500  # events that a resuming reader is sent at once
@@ -68,7 +83,7 @@ class Bid(_Request, frozen=True, tag="bid"):
     cmd_id: CmdId
     auction_id: AuctionId
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
-    kind: Literal["bid", "max"] = "max"
+    kind: Literal["bid", "max"] | UnsetType = UNSET  # a limit, where the lot takes limits
     seen: Seq | None = None
 
 
@@ -148,7 +163,7 @@ def welcome(session: str, role: str, consumer_id: str | None, now: int, ping_ms:
 
 
 def error(code: str, message: str, **more: Any) -> Json:
-    return {"type": "error", "code": code, "message": message, **more}
+    return for_sockets(Problem(code, message, more=more))
 
 
 def result(lot: LotView, event: BidAnswer) -> Json:
@@ -166,8 +181,18 @@ def result(lot: LotView, event: BidAnswer) -> Json:
         "askingBid": answer.asking_bid,
         "wouldPass": answer.would_pass,
         "code": answer.code,
-        "message": None if answer.code is None else wording.refusal(answer, lot.sale.created),
+        "message": None if answer.code is None else wording.refusal(answer, lot.money),
     }
+
+
+def too_low(lot: LotView, consumer_id: str, cmd_id: str, amount: int) -> Json:
+    """The answer to a sealed bid under the opening bid, which never enters the log."""
+    now, status = lot.now, lot.status_of(consumer_id)
+    standing: Standing = "NOT_BID" if status == "NOT_BID" else "ACTIVE"
+    code: Refusal = "below_asking_bid"
+    asking = lot.terms.opening
+    answer = Answer(amount, "sealed", lot.at, now.seq, standing, None, asking, asking, code)
+    return result(lot, BidRefused(lot.auction_id, consumer_id, cmd_id, answer))
 
 
 def snapshot(lot: LotView, lineage: str, consumer_id: str | None) -> Json:
@@ -180,19 +205,10 @@ def snapshot(lot: LotView, lineage: str, consumer_id: str | None) -> Json:
         "seq": now.seq,
         "at": lot.at,
         "auction": {
-            "name": lot.catalogue.name,
-            "lotNumber": lot.catalogue.lot_number,
+            **_shown(lot, lot.terms, lot.catalogue, now),
             "saleId": lot.sale.created.sale_id,
-            "format": "english",
-            "currency": lot.sale.created.currency,
-            "exponent": lot.sale.created.exponent,
             "phase": None,
-            "opening": lot.terms.opening,
-            **_after(now),
             "channel": "online",
-            # As printed: no event carries it, so opening the lot must not change it.
-            "opensAt": lot.terms.opens_at,
-            "extensions": now.extensions,
             "outcome": _outcome(lot),
         },
         "you": None if consumer_id is None else you(lot, consumer_id),
@@ -202,11 +218,14 @@ def snapshot(lot: LotView, lineage: str, consumer_id: str | None) -> Json:
 def you(lot: LotView, consumer_id: str) -> Json:
     """A bidder's own part of a lot."""
     bidder = lot.bidders.get(consumer_id)
+    # A sealed bid is opened at the close, and told with everything else when all is settled.
+    is_known = not lot.is_sealed or lot.now.state is State.SETTLED
+    own = (bidder.limit or None) if bidder is not None and is_known else None
     return {
         "status": lot.status_of(consumer_id),
         "paddle": lot.sale.paddles.get(consumer_id),
-        "max": bidder.limit if bidder is not None else None,
-        "lastBidAmount": bidder.limit if bidder is not None else None,
+        "max": None if lot.is_sealed else own,
+        "lastBidAmount": own,
         "bidCount": bidder.bid_count if bidder is not None else 0,
     }
 
@@ -224,7 +243,24 @@ def resumed(lot: LotView, lineage: str, seq: int, consumer_id: str | None) -> Js
     return frame if consumer_id is None else {**frame, "you": you(lot, consumer_id)}
 
 
-def _after(now: PublicState) -> Json:
+def _shown(lot: LotView, terms: Terms, catalogue: Catalogue, now: PublicState) -> Json:
+    """Of a snapshot, all that an update may change."""
+    currency, exponent = money_of(lot.sale, terms)
+    return {
+        "name": catalogue.name,
+        "lotNumber": catalogue.lot_number,
+        "format": terms.format,
+        "currency": currency,
+        "exponent": exponent,
+        "opening": terms.opening,
+        **_after(terms, now),
+        # As printed: no event carries it, so opening the lot must not change it.
+        "opensAt": terms.opens_at,
+        "extensions": now.extensions,
+    }
+
+
+def _after(terms: Terms, now: PublicState) -> Json:
     """What every public event carries, as it is after it."""
     return {
         "price": now.price,
@@ -233,24 +269,37 @@ def _after(now: PublicState) -> Json:
         "bidCount": now.bid_count,
         "bidderCount": now.bidder_count,
         "reserve": now.reserve,
-        "status": now.state.value,
+        "status": _status(terms, now),
         "closesAt": now.closes_at,
     }
 
 
+def _status(terms: Terms, now: PublicState) -> str:
+    if now.state is State.SCHEDULED and terms.opens_at is None:
+        return "draft"
+    return "canceled" if now.state is State.WITHDRAWN else now.state.value
+
+
 def _outcome(lot: LotView) -> str | None:
+    if lot.now.state is State.WITHDRAWN:
+        return "withdrawn"
     return lot.outcome if lot.outcome in ("sold", "passed") else None
 
 
 # ── Public events ────────────────────────────────────────────────────────────────────────
 
-_TYPES = {
+_TYPES: dict[type, str] = {
     LotOpened: "opened",
     LotPaused: "paused",
     LotUnpaused: "unpaused",
     LotExtended: "extended",
+    LotUpdated: "updated",
+    PriceDropped: "updated",
+    BidCanceled: "updated",
+    LotSettling: "updated",
     LotClosed: "closed",
     LotCanceled: "closed",
+    LotWithdrawn: "closed",
     LotSettled: "settled",
 }
 
@@ -261,34 +310,49 @@ def public(lot: LotView, event: Event) -> Json | None:
     *lot* is the view with the event folded in.
     """
     if isinstance(event, BidAccepted):
-        return None if event.why is None else _price(event, event.why)
+        return None if event.why is None else _price(lot, event, event.why)
     if type(event) not in LOT_EVENTS:
         return None
-    assert isinstance(event, LotOpened | LotPaused | LotUnpaused | LotExtended | LotClosed
-                      | LotCanceled | LotSettled)  # fmt: skip
+    assert isinstance(event, LotEvent)
+    terms = event.terms if isinstance(event, LotUpdated) else lot.terms
     frame = {
         "type": _TYPES[type(event)],
         "auctionId": event.auction_id,
         "seq": event.after.seq,
         "at": event.at,
-        **_after(event.after),
+        **_after(terms, event.after),
     }
-    if isinstance(event, LotExtended):
+    if frame["type"] == "updated":
+        frame["changed"] = _changed(lot, event)
+    elif isinstance(event, LotExtended):
         frame["extensions"] = event.after.extensions
     elif isinstance(event, LotClosed):
         frame["outcome"] = event.outcome
     elif isinstance(event, LotCanceled):
         frame["outcome"] = "canceled"
+    elif isinstance(event, LotWithdrawn):
+        frame["outcome"] = "withdrawn"
     return frame
 
 
-def _price(event: BidAccepted, why: str) -> Json:
+def _changed(lot: LotView, event: LotEvent) -> Json:
+    """What is another than before, under the snapshot's names."""
+    before = lot.before[event.after.seq]
+    terms, catalogue = before.terms, before.catalogue
+    was = _shown(lot, terms, catalogue, before.now)
+    if isinstance(event, LotUpdated):
+        terms, catalogue = event.terms, event.catalogue
+    shown = _shown(lot, terms, catalogue, event.after)
+    return {name: value for name, value in shown.items() if value != was[name]}
+
+
+def _price(lot: LotView, event: BidAccepted, why: str) -> Json:
     return {
         "type": "price",
         "auctionId": event.auction_id,
         "seq": event.after.seq,
         "at": event.answer.at,
-        **_after(event.after),
+        **_after(lot.terms, event.after),
         "channel": "online",
         "why": why,
     }
@@ -303,43 +367,56 @@ def personal(lot: LotView, event: Event) -> list[tuple[str, Json]]:
     *lot* is the view with the event folded in.
     """
     if isinstance(event, BidAccepted):
-        return _of_bid(event)
+        return _of_bid(lot, event)
+    if isinstance(event, BidCanceled) and event.promoted is not None:
+        limit = lot.before[event.after.seq].promoted_limit
+        return [(event.promoted, _winning(event.auction_id, event.after, event.at, limit))]
+    if isinstance(event, LimitLowered):
+        frame = _winning(event.auction_id, lot.lowered[event], event.at, event.limit)
+        return [(event.consumer_id, frame)]
     if isinstance(event, LotSettled | LotCanceled):
-        return [
-            (
-                consumer_id,
-                {
-                    "type": "won" if lot.status_of(consumer_id) == "WON" else "lost",
-                    "auctionId": event.auction_id,
-                    "seq": event.after.seq,
-                    "at": event.at,
-                    "price": event.after.price,
-                },
-            )
-            for consumer_id in lot.bidders
-        ]
+        return _of_end(lot, event)
     return []
 
 
-def _of_bid(event: BidAccepted) -> list[tuple[str, Json]]:
-    told = []
-    if event.answer.status == "WINNING":
-        told.append((event.consumer_id, _winning(event)))
-        if event.beaten is not None:
-            told.append((event.beaten, _outbid(event, "bid")))
-    else:
-        told.append((event.consumer_id, _outbid(event, "tie" if event.tied else "proxy")))
+def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
+    answer = event.answer
+    if answer.status != "WINNING":
+        # Where nobody is bid for there is nobody who has passed it at once.
+        if not lot.takes_limits:
+            return []
+        return [(event.consumer_id, _outbid(event, "tie" if event.tied else "proxy"))]
+    told = [(event.consumer_id, _winning(lot.auction_id, event.after, answer.at, answer.amount))]
+    if event.beaten is not None:
+        told.append((event.beaten, _outbid(event, "bid")))
     return told
 
 
-def _winning(event: BidAccepted) -> Json:
+def _of_end(lot: LotView, event: LotSettled | LotCanceled) -> list[tuple[str, Json]]:
+    told = []
+    for consumer_id in lot.bidders:
+        status = lot.status_of(consumer_id)
+        win = lot.win_of(consumer_id) if status == "WON" else None
+        frame = {
+            "type": "lost" if win is None else "won",
+            "auctionId": event.auction_id,
+            "seq": event.after.seq,
+            "at": event.at,
+            "price": event.after.price if win is None else win.amount,
+        }
+        if status != "NOT_BID":  # their bid was taken back
+            told.append((consumer_id, frame))
+    return told
+
+
+def _winning(auction_id: str, after: PublicState, at: int, limit: int | None) -> Json:
     return {
         "type": "winning",
-        "auctionId": event.auction_id,
-        "seq": event.answer.seq,
-        "at": event.answer.at,
-        "price": event.after.price,
-        "max": event.answer.amount,
+        "auctionId": auction_id,
+        "seq": after.seq,
+        "at": at,
+        "price": after.price,
+        "max": limit,
     }
 
 

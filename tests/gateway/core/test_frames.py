@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from engine.core.messages import LotEvent
 from gateway.core import frames
@@ -24,9 +25,14 @@ def wire(**fields: Any) -> str:
 
 
 def test_requests_are_read() -> None:
-    """Defaults: a bid is a limit, and nothing has been seen."""
+    """Defaults: the lot says what a bid without a kind is, and nothing has been seen."""
     text = wire(type="bid", cmdId="c1", auctionId=LOT, amount=5)
+    assert frames.read(text) == Bid("c1", LOT, 5, UNSET, None)
+    text = wire(type="bid", cmdId="c1", auctionId=LOT, amount=5, kind="max")
     assert frames.read(text) == Bid("c1", LOT, 5, "max", None)
+    for kind in (None, "sealed", "buy_now"):
+        with pytest.raises(Invalid):
+            frames.read(wire(type="bid", cmdId="c1", auctionId=LOT, amount=5, kind=kind))
     assert frames.read(wire(type="subscribe", auctionId=LOT)) == Subscribe(LOT, None, None)
     assert frames.read(' {"t": -3, "type": "ping"} ') == Ping(-3)
 

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from engine.core.messages import PlaceBid
+from engine.core.messages import PauseLot, PlaceBid, RemoveLot
 from gateway.core.limits import Buckets
 from gateway.core.session import (
+    MOST_EARLY,
     Action,
     Admitted,
     Close,
     Follow,
+    Prepare,
+    Redeem,
     Send,
     Session,
     SignedIn,
@@ -21,23 +24,37 @@ from gateway.core.session import (
     Unauthorized,
     Unfollow,
 )
+from gateway.core.view import LotView
 from gateway.settings import Rate
+from tests.gateway.formats import TERMS, Evening, auction_of, sealed_bid
 
-LOT = "auction_k3f9_1"
+LOT = auction_of("english")
+ADA = Admitted("cons_ada", 5_000, session_id="ses_ada")
 
 
 class SmallHouse:
-    """One key, one token, one lot; the clock stands at 1000."""
+    """One key, one token, one console, a lot of every format; the clock stands at 1000."""
 
     now = 1_000
 
-    def admit(self, key: str, token: str | None) -> Admitted | None:
-        if key != "pk_1" or token not in (None, "jwt"):
-            raise Unauthorized("not here")
-        return Admitted("cons_ada", 5_000) if token else None
+    def __init__(self) -> None:
+        self.evening = Evening()
+        self.saleroom = self.evening.saleroom
 
-    def knows(self, auction_id: str) -> bool:
-        return auction_id == LOT
+    def admit(self, key: str, token: str | None) -> Admitted:
+        if key not in ("pk_1", "pk_live") or token not in (None, "jwt"):
+            raise Unauthorized("not here")
+        if token:
+            return ADA
+        return Admitted(None, mode="live" if key == "pk_live" else "test")
+
+    def admit_operator(self, key: str) -> Admitted:
+        if key != "optr_1":
+            raise Unauthorized("not here")
+        return Admitted(None, role="auctioneer", session_id="key_1")
+
+    def seal(self, lot: LotView, consumer_id: str, cmd_id: str, amount: int) -> PlaceBid:
+        return PlaceBid(lot.auction_id, consumer_id, cmd_id, 0, "sealed", commitment=f"#{amount}")
 
     def log_now(self) -> int:
         return self.now
@@ -66,7 +83,7 @@ def test_a_bidder_is_signed_in_before_they_are_welcomed() -> None:
     """The edge counts the connection first; a spectator is nobody's."""
     bidder = session(greeted=False)
     signed, welcome = say(bidder, type="hello", key="pk_1", token="jwt")
-    assert signed == SignedIn("cons_ada")
+    assert signed == SignedIn("cons_ada", "ses_ada")
     assert isinstance(welcome, Send)
     assert (welcome.frame["role"], welcome.frame["now"]) == ("bidder", 1_000)
     [only] = say(session(greeted=False), type="hello", key="pk_1")
@@ -80,8 +97,10 @@ def test_a_bidder_is_signed_in_before_they_are_welcomed() -> None:
         {"type": "hello"},
         {"type": "hello", "key": "pk_2"},
         {"type": "hello", "key": "pk_1", "token": "forged"},
-        {"type": "hello", "operatorKey": "optr_1"},
-        {"type": "hello", "key": "pk_1", "ticket": "tkt_1"},
+        {"type": "hello", "operatorKey": "optr_2"},
+        {"type": "hello", "key": "pk_1", "token": "jwt", "ticket": "tkt_1"},
+        {"type": "hello", "operatorKey": "optr_1", "ticket": "tkt_1"},
+        {"type": "subscribe", "auctionId": LOT},
         {"type": "ping", "t": 1},
     ],
 )
@@ -186,3 +205,144 @@ def test_a_hello_breaks_a_row_of_invalid_frames() -> None:
         assert error_of(made.receive("x", 0.0)) == "invalid"
     say(made, type="hello", key="pk_1")
     assert len(made.receive("x", 0.0)) == 1
+
+
+# ── Tickets and consoles ─────────────────────────────────────────────────────────────────
+
+
+def test_a_ticket_is_asked_about_and_what_comes_meanwhile_waits() -> None:
+    """The edge is asked; then the welcome comes before what was said after the hello."""
+    made = session(greeted=False)
+    asked = say(made, type="hello", key="pk_1", ticket="wst_1")
+    assert asked == [Redeem("pk_1", "wst_1")]
+    assert say(made, type="subscribe", auctionId=LOT) == []
+    assert say(made, type="ping", t=1) == []
+    signed, welcome, follow, pong = made.admitted(ADA, 0.0)
+    assert signed == SignedIn("cons_ada", "ses_ada")
+    assert isinstance(welcome, Send)
+    assert welcome.frame["role"] == "bidder"
+    assert follow == Follow(LOT, None, None)
+    assert isinstance(pong, Send)
+    assert pong.frame["type"] == "pong"
+    assert made.admitted(ADA, 0.0) == []
+
+
+def test_a_ticket_that_admits_nobody() -> None:
+    """Told why and closed; nothing that was said meanwhile is heard."""
+    made = session(greeted=False)
+    say(made, type="hello", ticket="wst_1")
+    say(made, type="subscribe", auctionId=LOT)
+    told, close = made.not_admitted("used")
+    assert error_of([told]) == "unauthorized"
+    assert close == Close(4401, "unauthorized")
+    assert made.admitted(ADA, 0.0) == []
+
+
+def test_only_so_much_waits_for_a_ticket() -> None:
+    """Whoever floods before the welcome is sent away; and so is who waits too long."""
+    made = session(greeted=False)
+    say(made, type="hello", ticket="wst_1")
+    for _ in range(MOST_EARLY):
+        assert say(made, type="ping", t=1) == []
+    [close] = say(made, type="ping", t=1)
+    assert isinstance(close, Close)
+    assert close.code == 1008
+    slow = session(greeted=False)
+    say(slow, type="hello", ticket="wst_1")
+    [close] = slow.hello_is_late()
+    assert isinstance(close, Close)
+    assert close.code == 4401
+    assert slow.admitted(ADA, 0.0) == slow.not_admitted("late") == []
+
+
+def test_a_console_looks_on_and_does_not_bid() -> None:
+    """An operator's key makes an auctioneer, whose connection ends with the key."""
+    console = session(greeted=False)
+    signed, welcome = say(console, type="hello", operatorKey="optr_1")
+    assert signed == SignedIn(None, "key_1")
+    assert isinstance(welcome, Send)
+    assert (welcome.frame["role"], welcome.frame["consumerId"]) == ("auctioneer", None)
+    assert say(console, type="subscribe", auctionId=LOT) == [Follow(LOT, None, None)]
+    bid = say(console, type="bid", cmdId="c1", auctionId=LOT, amount=5)
+    assert error_of(bid) == "unauthorized"
+
+
+def test_lots_of_the_other_mode_do_not_exist() -> None:
+    """A live key sees no test sale."""
+    live = session(greeted=False)
+    say(live, type="hello", key="pk_live")
+    for kind in ("subscribe", "unsubscribe"):
+        assert error_of(say(live, type=kind, auctionId=LOT)) == "not_found"
+
+
+def test_a_withdrawn_lot_can_only_be_left() -> None:
+    """Who follows it may stop; nobody begins, and nobody bids."""
+    ada = session()
+    house = ada.house
+    assert isinstance(house, SmallHouse)
+    announced = auction_of("announced")
+    house.evening.do(RemoveLot(announced))
+    assert error_of(say(ada, type="subscribe", auctionId=announced)) == "not_found"
+    bid = say(ada, type="bid", cmdId="c", auctionId=announced, amount=5)
+    assert error_of(bid) == "not_found"
+    assert say(ada, type="unsubscribe", auctionId=announced) == [Unfollow(announced)]
+
+
+# ── Formats ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_bid_without_a_kind_is() -> None:
+    """A limit where the lot takes limits, else exactly the amount."""
+    ada = session()
+    kinds = {}
+    for name in TERMS:
+        if name.startswith(("sealed", "uniform")):
+            continue
+        [action] = say(ada, type="bid", cmdId="c", auctionId=auction_of(name), amount=50_000)
+        assert isinstance(action, Submit | Prepare)
+        assert isinstance(action, Prepare) == (name == "tokens")
+        kinds[name] = action.command.kind
+    limits = {name for name, kind in kinds.items() if kind == "max"}
+    assert limits == {"english", "printed", "announced", "live"}
+
+
+@pytest.mark.parametrize("name", ["places", "one_bid", "tokens", "sealed_first", "dutch"])
+def test_a_limit_where_none_is_taken_is_invalid(name: str) -> None:
+    """Nothing enters the log; the third in a row is the end."""
+    ada = session(bids=Rate(1, 1))
+    bid: dict[str, Any] = {"type": "bid", "cmdId": "c", "amount": 50_000}
+    bid["auctionId"] = auction_of(name)
+    for _ in range(2):
+        [told] = say(ada, **bid, kind="max")
+        assert isinstance(told, Send)
+        assert (told.frame["code"], told.frame["cmdId"]) == ("invalid", "c")
+    assert isinstance(say(ada, **bid, kind="bid")[0], Submit | Prepare), "and its rate is unused"
+    say(ada, **bid, kind="max")
+    say(ada, **bid, kind="max")
+    assert len(say(ada, **bid, kind="max")) == 2
+
+
+def test_a_sealed_bid_leaves_sealed() -> None:
+    """The command says nothing of the amount; too low is refused here, while it is open."""
+    ada = session()
+    house, auction_id = ada.house, auction_of("sealed_first")
+    assert isinstance(house, SmallHouse)
+    [sent] = say(ada, type="bid", cmdId="c1", auctionId=auction_id, amount=20_000)
+    assert isinstance(sent, Submit)
+    assert (sent.command.kind, sent.command.amount) == ("sealed", 0)
+    [told] = say(ada, type="bid", cmdId="c2", auctionId=auction_id, amount=9_999)
+    assert isinstance(told, Send)
+    assert {name: told.frame[name] for name in ("type", "cmdId", "outcome", "code")} == {
+        "type": "result",
+        "cmdId": "c2",
+        "outcome": "refused",
+        "code": "below_asking_bid",
+    }
+    assert (told.frame["status"], told.frame["wouldPass"]) == ("NOT_BID", 10_000)
+    assert told.frame["message"] == "Your bid is below the asking bid. 100.00 EUR would pass."
+    house.evening.do(sealed_bid(auction_id, "cons_ada", 20_000, "c1"))
+    [again] = say(ada, type="bid", cmdId="c1", auctionId=auction_id, amount=9_999)
+    assert isinstance(again, Submit), "the log knows its cmdId, and says so first"
+    house.evening.do(PauseLot(auction_id))
+    [sent] = say(ada, type="bid", cmdId="c3", auctionId=auction_id, amount=9_999)
+    assert isinstance(sent, Submit), "the log says first that it is paused"

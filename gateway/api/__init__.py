@@ -1,0 +1,1 @@
+"""The HTTP APIs: consumer, running sales, operator; one table of routes (routes.py)."""
