@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests import decisions, durable, fanout, latency
+from loadtests import decisions, durable, fanout, latency, requests
 from loadtests.crowd import Broken
 from loadtests.figures import Figure, table
 from loadtests.house import HouseFailed, raise_file_limit, run_to_the_end
@@ -35,12 +35,13 @@ class Size:
     durable: int  # bids
     raw_s: float
     bidding_s: float
+    asking_s: float
     subscribers: int
     events: int
 
 
-FULL = Size(100_000, 150_000, 2.0, 10.0, 1_000, 640)
-QUICK = Size(2_000, 4_000, 0.2, 1.0, 50, 64)
+FULL = Size(100_000, 150_000, 2.0, 10.0, 8.0, 1_000, 640)
+QUICK = Size(2_000, 4_000, 0.2, 1.0, 0.3, 50, 64)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +77,8 @@ async def _measure(size: Size) -> list[Figure]:
     figures += await durable.measure(size.durable, size.raw_s)
     _say("bid to result")
     figures += await latency.measure(size.bidding_s)
+    _say("requests")
+    figures += await requests.measure(size.asking_s)
     _say("fan-out")
     return figures + await fanout.measure(size.subscribers, size.events)
 
