@@ -382,7 +382,7 @@ def test_the_forger_starts_from_a_good_token(tmp_path: Path) -> None:
         {"without": "consumerId"},
         {"without": "sessionId"},
         {"without": "organizationId"},
-        {"key": Ed25519PrivateKey.generate()},
+        pytest.param({"key": Ed25519PrivateKey.generate()}, id="another key"),
     ],
     ids=str,
 )
