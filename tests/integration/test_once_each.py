@@ -1,9 +1,13 @@
-"""A thousand requests, eight times each and all at once, on two gateways: a thousand effects."""
+"""Many requests, eight times each and all at once, on two gateways: each has one effect.
+
+``ONCE_KEYS=1000`` asks with as many different keys; the suite makes do with fewer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,13 +17,13 @@ from tests.integration.desk import Desk
 from tests.integration.open_house import API, House
 
 SETTINGS = {"GATEWAYS": "2", "BID_RATE": "0", "HTTP_RATE": "0", "KEY_RATE": "0"}
-KEYS = 1_000
+KEYS = int(os.environ.get("ONCE_KEYS", "150"))
 TIMES = 8
 AT_ONCE = 64
 Asking = tuple[str, dict[str, Any]]  # path and body
 
 
-async def test_a_thousand_bids_are_each_decided_once(house: House) -> None:
+async def test_bids_are_each_decided_once(house: House) -> None:
     """Whoever asks for the eighth time gets the first answer, word for word."""
     auction_id, ada = await house.lot(), house.person()
     path = f"{API}/auctions/{auction_id}/bid"
@@ -37,7 +41,7 @@ async def test_a_thousand_bids_are_each_decided_once(house: House) -> None:
     assert standing["lastBidAmount"] == 100 + KEYS - 1
 
 
-async def test_a_thousand_issues_are_each_booked_once(house: House) -> None:
+async def test_issues_are_each_booked_once(house: House) -> None:
     """What was asked for eight times is in the account once."""
     desk = Desk.of(house)
     coin = {"type": "erc20", "symbol": "BID", "name": "Bid", "decimals": 6}

@@ -69,6 +69,10 @@ def test_the_benchmarks_run(tmp_path: Path) -> None:
         "bid → result p50",
         "bid → result p99",
         "slowest fsync meanwhile",
+        "REST bids",
+        "REST bid p50",
+        "REST bid p99",
+        "GET auction",
         "events delivered",
     ]
     # A disk without a slow moment is no defect of the benchmark.
