@@ -72,7 +72,7 @@ def _sales() -> None:
     _add(
         "sales",
         _text("mode", "test"),
-        sa.Column("supports_guest", sa.Boolean, nullable=False, server_default=sa.true()),
+        sa.Column("supports_guest", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("terms", sa.JSON, nullable=False, server_default=_NO_TERMS),
         _instant("updated_at"),
         sa.Column("removed_at", sa.BigInteger),
