@@ -29,6 +29,7 @@ from gateway.books import apikeys
 from gateway.books.store import BooksError, open_books
 from gateway.core.frames import PAGE
 from gateway.core.session import PING_MS
+from gateway.http import Http
 from gateway.settings import GatewaySettings, read_gateway_settings
 from gateway.websocket import LiveSocket
 
@@ -143,6 +144,7 @@ def _config(gateway: Gateway) -> uvicorn.Config:
     return uvicorn.Config(
         build(gateway),
         loop="none",
+        http=Http,
         ws=LiveSocket,
         ws_max_size=LARGEST_MESSAGE,
         ws_ping_interval=PING_MS / 1000,

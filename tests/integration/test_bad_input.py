@@ -479,3 +479,24 @@ async def test_the_house_has_taken_no_harm(house: House) -> None:
     assert house.running is not None
     said = [line for line in house.running.lines if "Traceback" in line or '"error"' in line]
     assert said == []
+
+
+async def test_what_is_no_http_gets_an_error_like_any_other(house: House) -> None:
+    """JSON, with a number to report it by; then the line is cut."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    try:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+    finally:
+        writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"http/1.1 400 bad request"
+    assert b"content-type: application/json" in lines
+    assert {line.partition(b":")[0] for line in lines[1:]} >= {
+        b"x-request-id",
+        b"x-ratelimit-limit",
+        b"x-ratelimit-remaining",
+        b"x-ratelimit-reset",
+    }
+    assert json.loads(body)["error"] == "Invalid request"
