@@ -36,12 +36,12 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from engine import presence
 from engine.core.messages import Mode
+from gateway.core.naming import ALPHABET, ORGANIZATION
 from gateway.settings import GatewaySettings
 
 KeyKind = Literal["publishable", "secret", "operator"]
 
 _AUDIENCE: Final = "fairwarning"
-_ORGANIZATION: Final = "org_house"
 _ACCESS_TYPE: Final = "at+jwt"  # RFC 9068
 GUEST_PREFIX: Final = "guest_"  # of a consumer id; the engine knows a guest by it too
 _DEMO_TOKEN_S: Final = 30 * 24 * 3600
@@ -52,8 +52,6 @@ _SESSION_PREFIX: Final = "ses_"
 _REFRESH_TOKEN: Final = re.compile(
     r"rt_(?P<part>[a-z0-9]{1,64})_(?P<generation>0|[1-9][0-9]{0,8})_(?P<mac>[0-9a-f]{64})"
 )
-# No vowels, so that no word appears by accident; no 0, 1 or l, which are read for each other.
-_ALPHABET: Final = "bcdfghjkmnpqrstvwxyz23456789"
 _OTHER_STARTS_S: Final = 10.0  # making keys takes milliseconds; this is a disk in trouble
 
 
@@ -190,7 +188,7 @@ def verify_access_token(keys: HouseKeys, token: str, now_ms: int) -> Identity:
 
 def sign(keys: HouseKeys, token_type: str, claims: dict[str, Any]) -> str:
     """A token of this house: *claims* with its organization, issuer and audience (EdDSA)."""
-    whole = {**claims, "organizationId": _ORGANIZATION, "iss": keys.issuer, "aud": _AUDIENCE}
+    whole = {**claims, "organizationId": ORGANIZATION, "iss": keys.issuer, "aud": _AUDIENCE}
     headers = {"typ": token_type, "kid": keys.signing_key_id}
     return jwt.encode(whole, keys.private_key, algorithm="EdDSA", headers=headers)
 
@@ -220,7 +218,7 @@ def read_signed(keys: HouseKeys, token_type: str, token: str) -> dict[str, Any]:
         )
     except (jwt.PyJWTError, ValueError, TypeError) as failure:
         raise BadToken(f"not a token of this house: {type(failure).__name__}") from failure
-    if claims.get("organizationId") != _ORGANIZATION:
+    if claims.get("organizationId") != ORGANIZATION:
         raise BadToken("a token of another organization")
     return claims
 
@@ -276,7 +274,7 @@ def webhook_key(keys: HouseKeys) -> bytes:
 
 def random_name(length: int) -> str:
     """Random characters that can be read aloud; about 4.8 bits each."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def _identity(claims: dict[str, Any], now_ms: int) -> Identity:

@@ -34,6 +34,7 @@ from gateway.archive import ArchiveError
 from gateway.books import once
 from gateway.books.store import BooksError
 from gateway.core import bodies
+from gateway.core.naming import ALPHABET
 from gateway.core.problems import (
     Problem,
     bad_field,
@@ -163,10 +164,8 @@ class Ask:
     def named(self, purpose: str, length: int) -> str:
         """Random-looking characters for a new id: the same for a retry of this request."""
         digest = hmac.digest(self.gateway.salt, f"{purpose}|{self.cmd_id}".encode(), "sha256")
-        return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:length])
+        return "".join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:length])
 
-
-_ALPHABET: Final = "bcdfghjkmnpqrstvwxyz23456789"  # as in keys.py: no vowels, nothing misread
 
 _OBJECTIONS: Final = {
     "exists": "exists",

@@ -10,6 +10,10 @@ from __future__ import annotations
 import hmac
 from hashlib import sha256
 
+ORGANIZATION = "org_house"  # one installation is one organization
+# No vowels, so that no word appears by accident; no 0, 1 or l, which are read for each other.
+ALPHABET = "bcdfghjkmnpqrstvwxyz23456789"
+
 
 def bid_id(auction_id: str, consumer_id: str, cmd_id: str, salt: bytes) -> str:
     """A bid's id: the same wherever it is asked for, retries included.

@@ -41,7 +41,7 @@ from engine.core.messages import (
     Win,
 )
 from gateway.core.consumer import instant, stand_beside
-from gateway.core.naming import bid_id
+from gateway.core.naming import ORGANIZATION, bid_id
 from gateway.core.view import SEALED
 from gateway.core.wording import major_units
 
@@ -62,7 +62,6 @@ TYPES: Final = (
     "transfer.completed",
 )
 
-ORGANIZATION: Final = "org_house"  # one installation is one organization
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 60 * _MINUTE_MS
