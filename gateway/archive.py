@@ -566,10 +566,15 @@ def open_archive(url: str) -> Engine:
 
     Raises ``BadSetting`` (of DATABASE_URL, without the password) where it cannot be used.
     """
+    return open_tables(url, "gateway")
+
+
+def open_tables(url: str, package: str) -> Engine:
+    """A database with the tables that the migrations of *package* make; see ``open_archive``."""
     engine = _engine(url)
     try:
         with _writing(engine) as connection:
-            _bring_up_to_date(connection)
+            _bring_up_to_date(connection, package)
     except (ArchiveError, CommandError) as failure:
         engine.dispose()
         raise _unusable(url, str(failure)) from failure
@@ -657,13 +662,13 @@ def _postgresql(url: URL) -> Engine:
     return engine
 
 
-def _bring_up_to_date(connection: Connection) -> None:
-    """Run the migrations that this database has not seen, in the connection's transaction."""
+def _bring_up_to_date(connection: Connection, package: str) -> None:
+    """Run the package's migrations that this database has not seen, in the transaction."""
     if connection.dialect.name == "postgresql":
         # SQLite's write lock is held already.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
     config = Config(attributes={"connection": connection})
-    folder = str(Path(str(files("gateway"))) / "migrations")
+    folder = str(Path(str(files(package))) / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))
     command.upgrade(config, "head")
 

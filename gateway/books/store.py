@@ -53,7 +53,11 @@ def open_books(url: str) -> Engine:
 
     Raises ``engine.settings.BadSetting`` (of DATABASE_URL, without the password).
     """
-    engine = open_archive(url)
+    return kept_for_good(open_archive(url))
+
+
+def kept_for_good(engine: Engine) -> Engine:
+    """The database, from now on as one whose every transaction survives a power cut."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _keep_for_good)
         engine.dispose()  # the connection that made the tables does not know it yet
