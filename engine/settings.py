@@ -55,16 +55,20 @@ class LogSettings:
 
     @property
     def socket(self) -> Path:
-        """The embedded server's socket: the same path in every process of one DATA_DIR.
+        """The embedded server's socket; ``engine.keeper`` makes its folder, and keeps it private."""
+        return self.socket_named("redis.sock")
+
+    def socket_named(self, file: str) -> Path:
+        """A socket of this house: the same path in every process of one DATA_DIR.
 
         Where DATA_DIR lies too deep for a socket address it is in a folder of its own under
-        the temporary directory; ``engine.keeper`` makes that folder and keeps it private.
+        the temporary directory; whoever listens there makes that folder, for this user alone.
         """
-        beside_the_data = self.data_dir / "redis.sock"
+        beside_the_data = self.data_dir / file
         if len(os.fsencode(beside_the_data)) < _SOCKET_PATH_BYTES:
             return beside_the_data
         name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"fairwarning-{os.getuid()}-{name}" / "redis.sock"
+        return Path(tempfile.gettempdir()) / f"fairwarning-{os.getuid()}-{name}" / file
 
     @property
     def url(self) -> str:

@@ -125,6 +125,7 @@ class HouseKeys:
     otp_pepper: bytes = field(repr=False)  # a copied database does not give the codes away
     payment_key: bytes = field(repr=False)  # makes the ids of payment tokens
     salt: bytes = field(repr=False)  # makes the salts of sealed bids
+    verifier_key: bytes = field(repr=False)  # the verifier's, which derives its own from it
     demo: Demo | None
 
 
@@ -506,6 +507,7 @@ def _house_keys(
         otp_pepper=_derived(master_key, "otp"),
         payment_key=_derived(master_key, "payment"),
         salt=_derived(master_key, "salt"),
+        verifier_key=_derived(master_key, "verifier"),
         demo=_demo(demo) if demo else None,
     )
 

@@ -71,6 +71,25 @@ class GatewaySettings:
     gateways: int
     engines: int
 
+    @property
+    def verifier_socket(self) -> Path:
+        """Where the verifier listens, for the gateways and the clerk alone."""
+        return self.log.socket_named("verifier.sock")
+
+    @property
+    def verifier_database_url(self) -> str:
+        """The verifier's own database: a file beside the house's, or its tables in the same one.
+
+        Like ``database_url`` it may hold a password.
+        """
+        path, found, query = self.database_url.partition("?")
+        if not path.startswith("sqlite:"):
+            return self.database_url
+        folder, slash, file = path.rpartition("/")
+        stem = file.removesuffix(".db")
+        own = "verifier.db" if file == _DATABASE_FILE else f"{stem}-verifier.db"
+        return f"{folder}{slash}{own}{found}{query}"
+
 
 def read_gateway_settings(environ: Mapping[str, str]) -> GatewaySettings:
     """Read and check every variable of the gateway; raises ``BadSetting``."""
@@ -176,13 +195,14 @@ def _allowed_origins(environ: Mapping[str, str], own: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([own, *others]))
 
 
+_DATABASE_FILE: Final = "fairwarning.db"
 _VALID_DATABASE: Final = "sqlite:///PATH, or postgresql://USER:PASSWORD@HOST/NAME"
 
 
 def _database_url(environ: Mapping[str, str], data_dir: Path) -> str:
     url = text(environ, "DATABASE_URL", "")
     if not url:
-        return f"sqlite:///{data_dir / 'fairwarning.db'}"
+        return f"sqlite:///{data_dir / _DATABASE_FILE}"
     scheme, found, rest = url.partition("://")
     file = rest.removeprefix("/")
     # A database in memory would be another one in each process.

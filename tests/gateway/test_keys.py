@@ -114,7 +114,8 @@ def test_nothing_secret_is_in_what_a_log_would_print(tmp_path: Path) -> None:
     assert house.secret_key not in shown
     assert house.operator_key not in shown
     assert house.demo is not None
-    for derived in (house.vault_key, house.refresh_key, house.otp_pepper, house.salt):
+    derived_keys = (house.vault_key, house.refresh_key, house.otp_pepper, house.payment_key)
+    for derived in (*derived_keys, house.salt, house.verifier_key):
         assert repr(derived)[2:-1] not in shown
     for bidder in house.demo.bidders:
         assert bidder.token not in shown
@@ -267,12 +268,13 @@ def test_each_purpose_has_a_key_of_its_own(tmp_path: Path) -> None:
             house.otp_pepper,
             house.payment_key,
             house.salt,
+            house.verifier_key,
         ]
 
     first, again = derived(tmp_path / "a"), derived(tmp_path / "a")
     other = derived(tmp_path / "b")
     assert first == again
-    assert len({*first, *other}) == 10
+    assert len({*first, *other}) == 12
     assert {len(key) for key in first} == {32}
 
 

@@ -125,6 +125,32 @@ def test_databases(written: str, used: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "own"),
+    [
+        ("", "sqlite:////data/verifier.db"),
+        ("sqlite:////srv/fairwarning.db", "sqlite:////srv/verifier.db"),
+        ("sqlite:////srv/fairwarning.db?timeout=5", "sqlite:////srv/verifier.db?timeout=5"),
+        ("sqlite:////srv/house.db", "sqlite:////srv/house-verifier.db"),
+        ("sqlite:///house.sqlite", "sqlite:///house.sqlite-verifier.db"),
+        ("postgresql://u:p@h/house", "postgresql+psycopg://u:p@h/house"),
+    ],
+)
+def test_the_verifiers_database(written: str, own: str) -> None:
+    """A file of its own in the folder of the house's, never the same; on PostgreSQL no other."""
+    settings = read_gateway_settings({"DATA_DIR": "/data", "DATABASE_URL": written})
+    assert settings.verifier_database_url == own
+
+
+def test_the_verifiers_socket(tmp_path: Path) -> None:
+    """In DATA_DIR, or beside the embedded server's where that lies too deep for a socket."""
+    settings = read_gateway_settings({"DATA_DIR": str(tmp_path)})
+    assert settings.verifier_socket == tmp_path / "verifier.sock"
+    deep = read_gateway_settings({"DATA_DIR": "/" + "d" * 100})
+    assert deep.verifier_socket == deep.log.socket.with_name("verifier.sock")
+    assert deep.verifier_socket.parent != deep.log.data_dir
+
+
+@pytest.mark.parametrize(
     ("name", "value", "valid"),
     [
         ("PORT", "0", "from 1 to 65535"),
