@@ -1,0 +1,1 @@
+"""The verifier, from its pure core outwards."""
