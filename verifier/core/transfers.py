@@ -12,10 +12,11 @@ statement that checks the state, so that guesses sent all at once do not exceed 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from typing import Final, Literal
+
+from verifier.core.canonical import canonical, digest
 
 State = Literal["awaiting_payment", "pending", "confirmed", "expired", "locked", "cancelled"]
 Step = Literal["pay", "reissue", "confirm", "expire", "lock", "cancel"]
@@ -79,17 +80,15 @@ def terms_hash(
     object_id: str, from_owner_id: str, to_owner_id: str, price: int | None, currency: str | None
 ) -> str:
     """Hex SHA-256 of what is agreed: the object, its parties, and the price in minor units."""
-    said = "" if price is None else str(price)
-    parts = _joined("terms/v1", object_id, from_owner_id, to_owner_id, said, currency or "")
-    return hashlib.sha256(parts).hexdigest()
+    return digest(["terms/v1", object_id, from_owner_id, to_owner_id, price, currency])
 
 
 def code_mac(
     pepper: bytes, transfer_id: str, recipient_id: str, terms_hash: str, code: str
 ) -> bytes:
     """What is kept of a code: 32 bytes."""
-    parts = _joined("transfer/v1", transfer_id, recipient_id, terms_hash, code)
-    return hmac.digest(pepper, parts, "sha256")
+    parts = canonical([transfer_id, recipient_id, terms_hash, code])
+    return hmac.digest(pepper, b"transfer/v1" + parts, "sha256")
 
 
 def code_matches(
@@ -98,9 +97,3 @@ def code_matches(
     """Is this the code that *mac* was kept of?  Takes the same time however wrong it is."""
     made = code_mac(pepper, transfer_id, recipient_id, terms_hash, code)
     return hmac.compare_digest(made, mac)
-
-
-def _joined(*parts: str) -> bytes:
-    """Each part after its length (4 bytes): no two lists of parts give the same bytes."""
-    encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
