@@ -1,0 +1,127 @@
+"""What sales do to objects, once each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.books.store import reading
+from tests.verifier.registry import desk
+from tests.verifier.registry.conftest import NOW
+from tests.verifier.registry.desk import MODE
+from verifier.registry import owners, provenance, sales, transfers
+from verifier.registry.objects import Object
+from verifier.store import Store
+
+SOLD: dict[str, Any] = {
+    "hammer_price": 4_400_000,
+    "currency": "EUR",
+    "exponent": 2,
+    "consumer_id": "cons_ada",
+    "name": "Ada Lindqvist",
+    "email": "ada@example.test",
+}
+
+
+def transfer_of(store: Store, found: Object) -> Any:
+    with reading(store.engine) as connection:
+        return transfers.open_of(connection, found.row.object_id)
+
+
+def test_a_lot_that_is_sold_and_paid_changes_hands(either: Store) -> None:
+    """Listed, sold at the hammer price, waiting for payment without a code, then pending with
+    one, then the buyer's: the events and the custody, once each."""
+    found = desk.ready(either, NOW)
+    assert desk.sale_of(either, found, "listed", NOW, lot_number="12A").recorded
+    assert desk.sale_of(either, found, "sold", NOW, **SOLD).recorded
+    waiting = transfer_of(either, found)
+    assert (waiting.state, waiting.code_mac) == ("awaiting_payment", None)
+    with pytest.raises(transfers.WrongState):
+        transfers.confirm(either, MODE, waiting.transfer_id, "000000", NOW)
+    with pytest.raises(transfers.WrongState):
+        transfers.reissue(either, MODE, waiting.transfer_id, NOW)
+    assert desk.sale_of(either, found, "paid", NOW, consumer_id="cons_ada").recorded
+    with pytest.raises(transfers.WrongState):
+        transfers.confirm(either, MODE, waiting.transfer_id, "000000", NOW)
+    begun = transfers.reissue(either, MODE, waiting.transfer_id, NOW)
+    transfers.confirm(either, MODE, waiting.transfer_id, begun.code, NOW)
+    now = desk.again(either, found)
+    assert now.row.status == "transferred"
+    with reading(either.engine) as connection:
+        buyer = owners.known_as(connection, either, now.row.holder_id)
+    assert buyer == owners.Person("Ada Lindqvist", "ada@example.test", "cons_ada")
+    history = provenance.read(either, now.row, private=False)
+    listed, sold, _ = (entry.subject["details"] for entry in history.entries[-3:])
+    assert listed == {"lotNumber": "12A", "auctionId": "auction_abc_1"}
+    assert sold == {"hammerPrice": "44000.00", "currency": "EUR"}
+    assert desk.check(either, found).intact
+
+
+def test_news_that_comes_again_changes_nothing(either: Store) -> None:
+    """Each of them, right away and after everything else has happened."""
+    found = desk.ready(either, NOW)
+    told = [("listed", {}), ("sold", SOLD), ("paid", {"consumer_id": "cons_ada"})]
+    for kind, more in told:
+        assert desk.sale_of(either, found, kind, NOW, **more).recorded  # type: ignore[arg-type]
+        again = desk.sale_of(either, found, kind, NOW, **more)  # type: ignore[arg-type]
+        assert again == (False, "already")
+    before = desk.size(either), desk.again(either, found).row
+    for kind, more in told:
+        assert desk.sale_of(either, found, kind, NOW, **more) == (False, "already")  # type: ignore[arg-type]
+    assert (desk.size(either), desk.again(either, found).row) == before
+
+
+@pytest.mark.parametrize("kind", ["passed", "unlisted"])
+def test_a_lot_that_is_not_sold_goes_back(store: Store, kind: sales.Kind) -> None:
+    """Passed or canceled: catalogued again, and may be listed by another auction."""
+    found = desk.ready(store, NOW)
+    desk.sale_of(store, found, "listed", NOW)
+    assert desk.sale_of(store, found, kind, NOW).recorded
+    assert desk.again(store, found).row.status == "cataloged"
+    assert desk.types(store, found)[-1] == "passed"
+    assert desk.sale_of(store, found, "listed", NOW, auction_id="auction_abc_2").recorded
+
+
+def test_what_cannot_be_is_not_recorded_and_says_why(store: Store) -> None:
+    """Unknown, unbound, of another auction: nothing moves, and the origin is spent."""
+    loose = desk.post(store, desk.register(store, NOW), "cataloged", NOW)
+    ready = desk.ready(store, NOW)
+    before = desk.size(store)
+    assert "binding" in str(desk.sale_of(store, loose, "listed", NOW).reason)
+    assert "not open" in str(desk.sale_of(store, ready, "sold", NOW, **SOLD).reason)
+    assert "not open" in str(desk.sale_of(store, ready, "passed", NOW).reason)
+    nothing = desk.sale_of(store, ready, "listed", NOW, serial="AUC000000AAAAAAAAA")
+    assert "no such object" in str(nothing.reason)
+    assert desk.size(store) == before
+    assert desk.sale_of(store, ready, "passed", NOW) == (False, "already")
+
+
+def test_an_underbidder_who_pays_takes_the_winners_place(store: Store) -> None:
+    """The winner's transfer ends, and the object goes to whoever has paid."""
+    found = desk.ready(store, NOW)
+    desk.sale_of(store, found, "listed", NOW)
+    desk.sale_of(store, found, "sold", NOW, **SOLD)
+    first = transfer_of(store, found)
+    desk.sale_of(store, found, "paid", NOW, consumer_id="cons_bram", hammer_price=4_200_000)
+    second = transfer_of(store, found)
+    assert second.transfer_id != first.transfer_id
+    assert (second.state, second.price, second.currency) == ("pending", 4_200_000, "EUR")
+    with reading(store.engine) as connection:
+        buyer = owners.known_as(connection, store, second.to_id)
+    assert buyer is not None
+    assert buyer.external_id == "cons_bram"
+
+
+def test_an_account_that_is_erased_is_forgotten_here(store: Store) -> None:
+    """Not while a transfer is open; and then wherever they are named."""
+    found = desk.ready(store, NOW)
+    desk.sale_of(store, found, "listed", NOW)
+    desk.sale_of(store, found, "sold", NOW, **SOLD)
+    with pytest.raises(owners.StillNeeded):
+        desk.sale_of(store, found, "erased", NOW, serial=None, consumer_id="cons_ada")
+    desk.post(store, found, "rescinded", NOW)
+    erased = desk.sale_of(store, found, "erased", NOW, serial=None, consumer_id="cons_ada")
+    assert erased.recorded
+    nobody = desk.sale_of(store, found, "erased", NOW, serial=None, consumer_id="cons_x")
+    assert not nobody.recorded

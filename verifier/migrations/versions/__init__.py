@@ -1,0 +1,1 @@
+"""The steps by which the verifier's tables come to be."""

@@ -1,0 +1,335 @@
+"""Photographs: the pictures that bind a record to a thing.
+
+The bytes as they came are kept sealed in a file, and their SHA-256 is signed; what is served
+is written anew from the pixels.  The features that a later photograph is compared with lie
+sealed in the row.  With the last required angle a certificate is signed: it names every
+photograph by its digests, and a photograph that replaces another renews it.
+
+Pictures are read in a worker process (``verifier.photographs``); here nothing decodes one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.books.store import BadField, reading, writing
+from verifier.core import matching, objects, signing
+from verifier.core.canonical import canonical, digest
+from verifier.core.events import CONTEXT, OBJECT_URN, instant
+from verifier.photographs.jobs import ALGORITHM, Enrolled, Renewed
+from verifier.photographs.workers import Workers
+from verifier.registry import chain, keys, log
+from verifier.registry import objects as kept
+from verifier.registry.chain import Happened
+from verifier.registry.objects import Object
+from verifier.store import Store, new_id, write_sealed
+from verifier.tables import objects as object_rows
+from verifier.tables import photos
+
+Json = dict[str, Any]
+
+# A close-up of the surface binds more than a view of the whole, and changes no tier.
+MACRO: Final = "macro"
+ANGLES: Final = (
+    *dict.fromkeys(angle for angles in objects.REQUIRED_ANGLES.values() for angle in angles),
+    MACRO,
+)
+_SALT_BYTES: Final = 32
+_OTHERS: Final = 4  # objects whose scenery is left out of a new photograph's features
+_LOOKED_THROUGH: Final = 8  # photographs of each of them, at most
+_SAME_PICTURE_BITS: Final = 31  # PDQ distance up to which two files show the same picture
+_COMPARED: Final = 20_000  # photographs that a new one is compared with by PDQ
+
+
+class NothingToCompare(Exception):
+    """The object has no photograph, or none of that angle, that can be matched."""
+
+
+class Added(NamedTuple):
+    """A photograph that was taken in."""
+
+    row: Row[Any]
+    object: Object
+    similar: tuple[str, ...]  # serials of other objects that show the same picture
+
+
+class _Other(NamedTuple):
+    """A photograph of another object, whose scenery may be in this one too."""
+
+    photo_id: str
+    template: bytes
+    anchors: int  # that its tier wants
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A fresh photograph against those of the record."""
+
+    verdict: matching.Verdict
+    angle: str
+    inliers: int
+    anchors_found: int
+    angles: tuple[str, ...]  # that it was compared with
+
+
+async def add(
+    store: Store,
+    workers: Workers,
+    mode: str,
+    object_id: str,
+    angle: str,
+    picture: bytes,
+    now_ms: int,
+) -> Added:
+    """Take a photograph in.
+
+    What it shares with photographs of other objects, a colour card perhaps, is in nobody's
+    features afterwards: not in its own, and not in theirs, which are renewed.  Raises
+    ``NoSuchObject``, ``BadField``, ``BadPicture``, ``WorkersBusy``, ``PictureTooHard`` and
+    ``WorkerFailed``.
+    """
+    angle = objects.angle_of(angle)
+    if angle not in ANGLES:
+        raise BadField("angle", f"one of {', '.join(ANGLES)} was expected")
+    row, others = await asyncio.to_thread(_before, store, mode, object_id)
+    wanted = matching.TIERS[row.security_tier].anchors
+    enrolled = await workers.enrol(picture, wanted, [other.template for other in others])
+    added = await asyncio.to_thread(keep, store, row, angle, picture, enrolled, now_ms)
+    if enrolled.binding is not None:
+        for place in enrolled.binding.shared_with:
+            other, mine = others[place], [enrolled.binding.template]
+            renewed = await workers.renew(other.template, other.anchors, mine)
+            await asyncio.to_thread(_renew, store, other.photo_id, renewed, now_ms)
+    return added
+
+
+def _before(store: Store, mode: str, object_id: str) -> tuple[Row[Any], list[_Other]]:
+    """The object, and features of others of the house, whose scenery may be in the picture."""
+    newest = (
+        select(photos.c.photo_id, photos.c.object_id, photos.c.template)
+        .add_columns(object_rows.c.security_tier)
+        .join(object_rows)
+        .where(object_rows.c.mode == mode)
+        .where(photos.c.superseded_at.is_(None), photos.c.template.is_not(None))
+        .order_by(photos.c.created_at.desc())
+        .limit(_OTHERS * _LOOKED_THROUGH)
+    )
+    found: dict[str, _Other] = {}
+    with reading(store.engine) as connection:
+        row = kept.find(connection, mode, object_id)
+        for other in connection.execute(newest):
+            if other.object_id not in (row.object_id, *found) and len(found) < _OTHERS:
+                template = store.vault.open("template", other.photo_id, other.template)
+                anchors = matching.TIERS[other.security_tier].anchors
+                found[other.object_id] = _Other(other.photo_id, template, anchors)
+    return row, list(found.values())
+
+
+def keep(
+    store: Store, row: Row[Any], angle: str, picture: bytes, enrolled: Enrolled, now_ms: int
+) -> Added:
+    """Keep a photograph as the worker has read it: the second half of ``add``.  Blocks."""
+    photo_id = new_id("pho_", 20)
+    # First the file: a row without its original would be a broken binding.
+    write_sealed(store, photo_id, picture)
+    with writing(store.engine) as connection:
+        log.in_turn(connection)
+        photo = {
+            "object_id": row.object_id,
+            "angle": angle,
+            "sha256": enrolled.sha256,
+            "pixel_sha256": enrolled.pixel_sha256,
+            "pdq": enrolled.pdq,
+            "width": enrolled.width,
+            "height": enrolled.height,
+            "served": enrolled.served,
+            "original": photo_id,
+        }
+        taken = _put(connection, store, row, photo_id, photo, enrolled.binding, now_ms)
+        log.sign_checkpoint(connection, store, now_ms)
+        similar = _similar(connection, row, enrolled.pdq)
+        now = chain.find(connection, row.mode, row.object_id)
+        return Added(taken, kept.loaded(connection, store, now), similar)
+
+
+def _renew(store: Store, photo_id: str, renewed: Renewed, now_ms: int) -> None:
+    """The same photograph with other features, where it still stands."""
+    with writing(store.engine) as connection:
+        log.in_turn(connection)
+        query = select(photos).where(photos.c.photo_id == photo_id)
+        before = connection.execute(query).one()
+        if before.superseded_at is not None:
+            return
+        names = ("object_id", "angle", "sha256", "pixel_sha256", "pdq", "width", "height")
+        photo = {name: getattr(before, name) for name in (*names, "served", "original")}
+        query = select(object_rows).where(object_rows.c.object_id == before.object_id)
+        row = connection.execute(query).one()
+        _put(connection, store, row, new_id("pho_", 20), photo, renewed, now_ms)
+        log.sign_checkpoint(connection, store, now_ms)
+
+
+def _put(
+    connection: Connection,
+    store: Store,
+    row: Row[Any],
+    photo_id: str,
+    photo: Json,
+    renewed: Renewed | None,
+    now_ms: int,
+) -> Row[Any]:
+    """A photograph in the place of the one that stands, with its event and its certificate."""
+    before = standing(connection, row.object_id).get(photo["angle"])
+    if before is not None:
+        gone = update(photos).where(photos.c.photo_id == before.photo_id)
+        connection.execute(gone.values(superseded_at=now_ms))
+    features = _features(store, photo_id, renewed)
+    named = {"photo_id": photo_id, "created_at": now_ms}
+    connection.execute(insert(photos), {**photo, **features, **named})
+    said = binding({**photo, **features})
+    if before is not None:
+        said["supersedes"] = before.sha256
+    chain.append(connection, store, row.object_id, Happened("photographed", said=said), now_ms)
+    _bind(connection, store, row, now_ms)
+    return connection.execute(select(photos).where(photos.c.photo_id == photo_id)).one()
+
+
+def _features(store: Store, photo_id: str, renewed: Renewed | None) -> Json:
+    """The columns of what a later photograph is compared with."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    template = None if renewed is None else renewed.template
+    return {
+        "anchors_found": None if renewed is None else renewed.anchors_found,
+        "matchable": renewed is not None and renewed.matchable,
+        "template": None if template is None else store.vault.seal("template", photo_id, template),
+        "template_salt": store.vault.seal("template salt", photo_id, salt),
+        "template_digest": hashlib.sha256(salt + (template or b"")).hexdigest(),
+    }
+
+
+def binding(row: Any) -> Json:
+    """What is signed of a photograph; *row*: its columns."""
+    found = row if isinstance(row, dict) else row._mapping
+    return {
+        "angle": found["angle"],
+        "sha256": found["sha256"],
+        "pixelSha256": found["pixel_sha256"],
+        "servedSha256": hashlib.sha256(found["served"]).hexdigest(),
+        "templateDigest": found["template_digest"],
+        "pdq": found["pdq"],
+        "anchorCount": found["anchors_found"],
+        "algorithm": ALGORITHM,
+    }
+
+
+def standing(connection: Connection, object_id: str) -> dict[str, Row[Any]]:
+    """The photographs that stand, by angle."""
+    mine = photos.c.object_id == object_id, photos.c.superseded_at.is_(None)
+    rows = connection.execute(select(photos).where(*mine).order_by(photos.c.angle))
+    return {row.angle: row for row in rows}
+
+
+def _bind(connection: Connection, store: Store, row: Row[Any], now_ms: int) -> None:
+    """Sign a certificate where all required angles are there; each new one renews it."""
+    found = standing(connection, row.object_id)
+    state = objects.binding_of(row.category, dict.fromkeys(found, True))
+    if state != "bound":
+        return
+    certificate = _certificate(connection, store, row, found, now_ms)
+    place = log.append(connection, canonical(certificate))
+    said = {"certificate": digest(certificate)}
+    chain.append(connection, store, row.object_id, Happened("binding_completed", said=said), now_ms)
+    bound = {"binding": "bound", "certificate": place}
+    mine = object_rows.c.object_id == row.object_id
+    connection.execute(update(object_rows).where(mine).values(bound))
+
+
+def _certificate(
+    connection: Connection,
+    store: Store,
+    row: Row[Any],
+    found: dict[str, Row[Any]],
+    now_ms: int,
+) -> Json:
+    when = instant("binding_completed", now_ms)
+    tier = matching.TIERS[row.security_tier]
+    unsigned = {
+        "@context": CONTEXT,
+        "id": f"urn:fairwarning:certificate:{new_id('', 20)}",
+        "type": ["VerifiableCredential", "ObjectCertificate"],
+        "issuer": store.public_url,
+        "validFrom": when,
+        "credentialSubject": {
+            "id": OBJECT_URN + row.serial,
+            "serial": row.serial,
+            "mode": row.mode,
+            "link": row.link,
+            "title": row.title,
+            "category": row.category,
+            "securityTier": row.security_tier,
+            "spatialRelations": tier.relations,
+            "codeBits": tier.code_bits,
+            "photos": [binding(one) for one in found.values()],
+        },
+    }
+    issuer = keys.current(connection, store.vault, "issuer").ed25519
+    return signing.sign(unsigned, issuer, when)
+
+
+def _similar(connection: Connection, row: Row[Any], pdq: str | None) -> tuple[str, ...]:
+    """Other objects that stand in the books with the same picture: a stolen one, perhaps."""
+    if pdq is None:
+        return ()
+    wanted = int(pdq, 16)
+    query = (
+        select(object_rows.c.serial, photos.c.pdq)
+        .join_from(photos, object_rows)
+        .where(object_rows.c.mode == row.mode, photos.c.object_id != row.object_id)
+        .where(photos.c.pdq.is_not(None))
+        .order_by(photos.c.created_at.desc())
+        .limit(_COMPARED)
+    )
+    near = {
+        one.serial
+        for one in connection.execute(query)
+        if (int(one.pdq, 16) ^ wanted).bit_count() <= _SAME_PICTURE_BITS
+    }
+    return tuple(sorted(near))
+
+
+# ── Comparing ────────────────────────────────────────────────────────────────────────────
+
+
+async def compare(
+    store: Store, workers: Workers, row: Row[Any], picture: bytes, angle: str | None
+) -> Compared:
+    """Compare a fresh photograph with those of the record, the best angle counts.
+
+    Raises ``NothingToCompare``, ``MatchingUnavailable``, ``photographs.BadPicture``,
+    ``WorkersBusy`` and ``PictureTooHard``.
+    """
+    wanted = None if angle is None else objects.angle_of(angle)
+    templates = await asyncio.to_thread(_templates, store, row, wanted)
+    if not templates:
+        raise NothingToCompare(row.serial)
+    scores = await workers.match(picture, templates)
+    best = max(scores, key=lambda score: matching.rank(score.inliers, score.anchors))
+    verdict = matching.verdict(best.inliers, best.anchors)
+    angles = tuple(name for name, _ in templates)
+    return Compared(verdict, best.photo_id, best.inliers, best.anchors, angles)
+
+
+def _templates(store: Store, row: Row[Any], angle: str | None) -> Sequence[tuple[str, bytes]]:
+    with reading(store.engine) as connection:
+        found = standing(connection, row.object_id)
+    return [
+        (name, store.vault.open("template", one.photo_id, one.template))
+        for name, one in found.items()
+        if one.template is not None and one.matchable and angle in (None, name)
+    ]

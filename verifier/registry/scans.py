@@ -1,0 +1,210 @@
+"""Who has looked at an object, as far as it tells a copied code from an honest one.
+
+Every public question is counted, also one that a cache has answered; counts are gathered and
+written together, once a second.  What is kept of an address is a hash under a key of the day:
+two scans of one day can be told apart or together, and nobody can be traced from day to day.
+Scans are kept for ninety days.  A process that dies takes the counts of its last second along.
+
+Where the rules of ``core.scans`` raise an object's risk, that is written into its history,
+and the house is told.  The public learns only whether caution is advised.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.books.store import reading, writing
+from verifier.core import scans
+from verifier.registry import chain, happenings, log
+from verifier.registry.chain import Happened
+from verifier.store import Store
+from verifier.tables import alerts, custody, events
+from verifier.tables import objects as object_rows
+from verifier.tables import scans as table
+
+Json = dict[str, Any]
+
+DAY_MS: Final = 86_400_000
+KEPT_MS: Final = 90 * DAY_MS
+_LOOKED_AT: Final = 2_000  # the newest scans of an object: rules are about days, not years
+_MOST_WAITING: Final = 50_000  # counts not yet written, some 10 MB: past it they are only numbers
+_TOLD_EVERY_MS: Final = 60_000  # of look-ups alone, an object at most once a minute
+_RANK: Final = {"low": 0, "medium": 1, "high": 2}
+_IPV4_PREFIX: Final = 24
+_IPV6_PREFIX: Final = 48
+
+
+class Seen(NamedTuple):
+    """A public question about an object, and its answer."""
+
+    object_id: str
+    serial: str
+    mode: str
+    at: int
+    kind: scans.Kind
+    client: str
+    country: str | None
+    counter: int | None
+    outcome: str  # the verdict
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the house was last told of an object's scans."""
+
+    level: str
+    reasons: Sequence[Json]
+    at: int
+
+
+def client_of(store: Store, address: str, now_ms: int) -> str:
+    """What is kept of an address: its network's hash, which is another one tomorrow."""
+    try:
+        ip = ipaddress.ip_address(address)
+        prefix = _IPV4_PREFIX if ip.version == 4 else _IPV6_PREFIX
+        network = str(ipaddress.ip_network(f"{ip}/{prefix}", strict=False))
+    except ValueError:
+        network = "?"
+    day = now_ms // DAY_MS
+    return hmac.digest(store.scan_key, f"{day}|{network}".encode(), "sha256").hex()[:24]
+
+
+class Counter:
+    """Gathers what was seen until it is written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[Seen] = []
+        self._lock = Lock()
+        self._told_at: dict[str, int] = {}
+
+    def count(self, seen: Seen) -> None:
+        """One more question."""
+        with self._lock:
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting.append(seen)
+
+    def write(self, now_ms: int) -> int:
+        """Write down what is waiting, and raise alarms; how many questions.  Blocks."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return 0
+        with writing(self._store.engine) as connection:
+            log.in_turn(connection)
+            connection.execute(insert(table), [_row(seen) for seen in waiting])
+            raised = [
+                _judge(connection, self._store, object_id, now_ms)
+                for object_id in sorted({seen.object_id for seen in waiting})
+            ]
+            if any(raised):
+                log.sign_checkpoint(connection, self._store, now_ms)
+            for seen in self._to_be_told(waiting):
+                data = {
+                    "serial": seen.serial,
+                    "verdict": seen.outcome,
+                    "confidence": seen.confidence,
+                }
+                happenings.tell(connection, happenings.VERIFIED, seen.mode, data, seen.at)
+        return len(waiting)
+
+    def _to_be_told(self, waiting: Sequence[Seen]) -> list[Seen]:
+        """Each check of the thing itself; of look-ups alone one a minute."""
+        found = []
+        for seen in waiting:
+            last = self._told_at.get(seen.object_id, -_TOLD_EVERY_MS)
+            if seen.kind in ("nfc", "photo") or seen.at - last >= _TOLD_EVERY_MS:
+                self._told_at[seen.object_id] = seen.at
+                found.append(seen)
+        if len(self._told_at) > _MOST_WAITING:
+            self._told_at.clear()
+        return found
+
+
+def forget_old(store: Store, now_ms: int) -> int:
+    """Delete scans of more than ninety days ago; how many."""
+    old = delete(table).where(table.c.at < now_ms - KEPT_MS)
+    with writing(store.engine) as connection:
+        return connection.execute(old).rowcount
+
+
+def risk_of(connection: Connection, row: Row[Any], now_ms: int) -> scans.Risk:
+    """What the object's scans make one think."""
+    query = select(table).where(table.c.object_id == row.object_id)
+    newest = connection.execute(query.order_by(table.c.at.desc()).limit(_LOOKED_AT)).all()
+    seen = [
+        scans.Scan(
+            at=one.at,
+            kind=one.kind,
+            client=one.client,
+            country=one.country,
+            cell=None,
+            tag_counter=one.counter,
+            outcome=one.outcome,
+        )
+        for one in reversed(newest)
+    ]
+    context = scans.Context(_transferred_at(connection, row), row.status, now_ms)
+    return scans.assess(seen, context)
+
+
+def told_of(store: Store, object_ids: Sequence[str]) -> Mapping[str, Told]:
+    """The alarms that stand, by object."""
+    query = select(alerts).where(alerts.c.object_id.in_(object_ids))
+    with reading(store.engine) as connection:
+        return {
+            row.object_id: Told(row.level, row.reasons, row.at) for row in connection.execute(query)
+        }
+
+
+def _row(seen: Seen) -> Json:
+    return {
+        "object_id": seen.object_id,
+        "at": seen.at,
+        "kind": seen.kind,
+        "client": seen.client,
+        "country": seen.country,
+        "counter": seen.counter,
+        "outcome": seen.outcome,
+    }
+
+
+def _transferred_at(connection: Connection, row: Row[Any]) -> int | None:
+    """When it last went to a buyer."""
+    sold = custody.c.object_id == row.object_id, custody.c.transfer_type == "sale"
+    same = (events.c.object_id == custody.c.object_id) & (events.c.seq == custody.c.seq)
+    query = select(func.max(events.c.at)).select_from(custody.join(events, same)).where(*sold)
+    found: int | None = connection.scalar(query)
+    return found
+
+
+def _judge(connection: Connection, store: Store, object_id: str, now_ms: int) -> bool:
+    """Write an alarm where the risk is higher than was said before."""
+    row = connection.execute(
+        select(object_rows).where(object_rows.c.object_id == object_id)
+    ).one_or_none()
+    if row is None:
+        return False
+    risk = risk_of(connection, row, now_ms)
+    known = connection.scalar(select(alerts.c.level).where(alerts.c.object_id == object_id))
+    if _RANK[risk.level] <= _RANK[known or "low"]:
+        return False
+    reasons = [{"rule": one.rule, "weight": one.weight, "words": one.words} for one in risk.reasons]
+    said = {"object_id": object_id, "level": risk.level, "reasons": reasons, "at": now_ms}
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(alerts).values(said)
+    connection.execute(new.on_conflict_do_update(index_elements=[alerts.c.object_id], set_=said))
+    happened = Happened("scan_alert", said={"level": risk.level, "reasons": reasons})
+    chain.append(connection, store, object_id, happened, now_ms)
+    data = {"serial": row.serial, "reasons": [one.words for one in risk.reasons]}
+    happenings.tell(connection, happenings.COUNTERFEIT, row.mode, data, now_ms)
+    return True
