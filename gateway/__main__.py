@@ -99,6 +99,7 @@ async def _run(settings: GatewaySettings) -> int:
     finally:
         for connection in connections:
             await connection.close()
+        gateway.line.close()
         database.dispose()
         books.dispose()
 

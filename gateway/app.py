@@ -30,6 +30,7 @@ from gateway.core.limits import Buckets
 from gateway.core.problems import Problem, for_consumers, for_operators
 from gateway.core.session import Admitted, Session, Unauthorized
 from gateway.core.view import LotView, Saleroom
+from gateway.door import Door
 from gateway.fanout import Hub
 from gateway.feed import Feed
 from gateway.keys import (
@@ -40,6 +41,7 @@ from gateway.keys import (
     random_name,
     verify_access_token,
 )
+from gateway.line import Line
 from gateway.neighbours import Neighbours
 from gateway.settings import GatewaySettings
 from gateway.websocket import RESTARTING, LiveSocket, endpoint
@@ -103,6 +105,7 @@ class Gateway:
         self.sockets: dict[LiveSocket, None] = {}
         self.draining = False
         self._addresses: dict[str, int] = {}
+        self.line = Line(settings.verifier_socket, monotonic)
         self.feed = Feed(
             *logs,
             shards=settings.log.shards,
@@ -376,6 +379,7 @@ EXPOSED = [
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
+    "X-RateLimit-Window",
 ]
 
 
@@ -384,6 +388,8 @@ def build(gateway: Gateway) -> Starlette:
     app = Starlette(
         routes=[
             WebSocketRoute("/ws", endpoint),
+            # Before the table: it is asked in one step, and the table in a hundred.
+            Door(gateway),
             *routes.routes(),
             Route("/healthz", healthz),
             Route("/readyz", readyz),

@@ -126,6 +126,13 @@ def not_found_page(text: str) -> HTMLResponse:
     return _render("not_found.html", status=404, text=text)
 
 
+def cannot_check_page(status: int, headers: Mapping[str, str]) -> HTMLResponse:
+    """A page that says that nothing could be checked, which is no good sign and no bad one."""
+    page = _render("cannot_check.html", status=status)
+    page.headers.update(headers)
+    return page
+
+
 def format_money(minor: int, currency: str, exponent: int) -> str:
     """The amount as en-GB writes it: cents only where there are any, and then all of them."""
     units, cents = divmod(minor, 10**exponent)

@@ -77,16 +77,25 @@ class Caller:
 
 def house_key(gateway: Gateway, request: Request) -> ApiKey | None:
     """The secret or operator key that came with the request, if any."""
-    operator = request.headers.get("x-api-key")
-    text, kind = (operator, "operator") if operator is not None else (bearer(request), "secret")
-    if not text or (kind == "secret" and not text.startswith("sk_")):
-        return None  # an access token is looked at later
+    text = key_text(request)
+    if text is None:
+        return None
     now = gateway.clock.now()
     key = gateway.key_ring.find(text, now)
-    if key is None or key.kind != kind:
+    if key is None or key.kind != ("operator" if "x-api-key" in request.headers else "secret"):
         return None
     gateway.keys_used[key.key_id] = now
     return key
+
+
+def key_text(request: Request) -> str | None:
+    """What came where a secret or an operator key is said, if anything."""
+    operator = request.headers.get("x-api-key")
+    if operator is not None:
+        return operator or None
+    text = bearer(request)
+    # An access token is looked at later.
+    return text if text is not None and text.startswith("sk_") else None
 
 
 def identify(gateway: Gateway, access: Access, request: Request, key: ApiKey | None) -> Caller:
@@ -152,6 +161,12 @@ def address_of(gateway: Gateway, client: HTTPConnection) -> str:
     while hops and hops[-1] and _is_within(address, trusted):
         address = hops.pop()
     return address
+
+
+def comes_by_a_proxy(gateway: Gateway, client: HTTPConnection) -> bool:
+    """Is it one of the trusted proxies that is connected here?"""
+    peer = client.client.host if client.client is not None else ""
+    return _is_within(peer, gateway.settings.trusted_proxies)
 
 
 def _is_within(

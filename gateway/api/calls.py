@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar, get_type_hints
 
 import msgspec
 import structlog
@@ -231,7 +231,7 @@ async def _serve(
         raise Problem("not_found")
     raw = b""
     if signature.body is not None:
-        raw = await _read(request, _most_bytes(signature, caller))
+        raw = await body_of(request, _most_bytes(signature, caller))
         arguments["body"] = _body(signature, raw, request)
     if signature.query is not None:
         arguments["query"] = _query(request, signature.query)
@@ -295,26 +295,66 @@ def written(content: object, status: int, headers: dict[str, str]) -> Response:
     return Response(_encoder.encode(content), status, headers, media_type="application/json")
 
 
-def take(gateway: Gateway, kind: str, name: str) -> dict[str, str]:
-    """Count this against a bucket; its headers.  Raises ``Problem`` 429."""
+class Counted(NamedTuple):
+    """What a bucket has given, and holds."""
+
+    limit: int
+    remaining: int
+    reset: int  # unix seconds: when it is full again
+    window: int  # seconds that an empty one takes to be full
+    wait_ms: int  # 0: there was a token
+
+    @property
+    def wait_s(self) -> int:
+        """Whole seconds until there is one."""
+        return -(-self.wait_ms // 1000)
+
+    def said(self) -> dict[str, int]:
+        """As another process of the house is told it."""
+        return {
+            "limit": self.limit,
+            "remaining": self.remaining,
+            "reset": self.reset,
+            "window": self.window,
+            "retry_after": self.wait_s,
+        }
+
+
+def count(gateway: Gateway, kind: str, name: str) -> Counted | None:
+    """Count this against a bucket; None where there is no limit."""
     now = gateway.monotonic()
     bucket = gateway.buckets[kind].of(name, now)
     if bucket is None:
-        return {}
+        return None
     wait_ms = bucket.take(now)
+    return Counted(
+        limit=bucket.limit.burst,
+        remaining=bucket.left(now),
+        reset=int(gateway.clock.now() / 1000 + bucket.full_in(now)) + 1,
+        window=max(1, round(bucket.limit.burst / bucket.limit.per_second)),
+        wait_ms=wait_ms,
+    )
+
+
+def take(gateway: Gateway, kind: str, name: str) -> dict[str, str]:
+    """Count this against a bucket; its headers.  Raises ``Problem`` 429."""
+    counted = count(gateway, kind, name)
+    if counted is None:
+        return {}
     headers = {
-        "X-RateLimit-Limit": str(bucket.limit.burst),
-        "X-RateLimit-Remaining": str(bucket.left(now)),
-        "X-RateLimit-Reset": str(int(gateway.clock.now() / 1000 + bucket.full_in(now)) + 1),
+        "X-RateLimit-Limit": str(counted.limit),
+        "X-RateLimit-Remaining": str(counted.remaining),
+        "X-RateLimit-Reset": str(counted.reset),
     }
-    if wait_ms:
-        seconds = -(-wait_ms // 1000)
-        more = {"retryAfter": seconds}
-        raise Problem("rate_limited", more=more, headers={"Retry-After": str(seconds), **headers})
+    if counted.wait_ms:
+        more = {"retryAfter": counted.wait_s}
+        again = {"Retry-After": str(counted.wait_s)}
+        raise Problem("rate_limited", more=more, headers={**again, **headers})
     return headers
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def body_of(request: Request, most: int) -> bytes:
+    """The body, whole.  Raises ``Problem`` beyond *most* bytes, or where it comes too slowly."""
     body = b""
     try:
         async with asyncio.timeout(BODY_WITHIN_S):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import (
     JSON,
@@ -109,7 +109,9 @@ class KeyRing:
 
     def __init__(self, known: Iterable[ApiKey]) -> None:
         self._by_hash: dict[str, ApiKey] = {}
+        self._by_id: dict[str, ApiKey] = {}
         for key in known:
+            self._by_id[key.key_id] = key
             if key.previous_hash is not None:
                 self._by_hash[key.previous_hash] = key
             self._by_hash[key.hash] = key
@@ -124,6 +126,11 @@ class KeyRing:
         if hmac.compare_digest(key.hash, offered):
             return key
         return key if key.previous_until is not None and now_ms < key.previous_until else None
+
+    def named(self, key_id: str, now_ms: int) -> ApiKey | None:
+        """The key of this id, if it holds now."""
+        key = self._by_id.get(key_id)
+        return key if key is not None and key.stands(now_ms) else None
 
 
 # ── Making ───────────────────────────────────────────────────────────────────────────────
@@ -291,6 +298,22 @@ def known_keys(engine: Engine, now_ms: int) -> list[ApiKey]:
     )
     with reading(engine) as connection:
         return [_read(row) for row in connection.execute(select(api_keys).where(*alive))]
+
+
+def ended(engine: Engine, text: str, now_ms: int) -> Literal["expired", "revoked"] | None:
+    """How a key ended that does not hold; None: it never was one, or it holds all the same."""
+    offered = digest(text)
+    mine = or_(api_keys.c.hash == offered, api_keys.c.previous_hash == offered)
+    with reading(engine) as connection:
+        row = connection.execute(select(api_keys).where(mine)).first()
+    if row is None:
+        return None
+    key = _read(row)
+    if key.revoked_at is not None:
+        return "revoked"
+    # A text that was replaced ends when its day is over, whatever becomes of the key.
+    is_old = key.hash != offered and (key.previous_until or 0) <= now_ms
+    return "expired" if is_old or not key.stands(now_ms) else None
 
 
 def note_used(engine: Engine, used: Mapping[str, int]) -> None:

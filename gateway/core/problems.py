@@ -1,8 +1,8 @@
 """Every error of the HTTP APIs is one ``Problem``; each dialect has one way of saying it.
 
 A problem is known by its code.  ``CATALOGUE`` says for each code the status, the consumer
-API's exact text and a sentence for everybody else, so that the three dialects (consumer
-API, operator API, live protocol) can never disagree about what went wrong.
+API's exact text and a sentence for everybody else, so that the dialects (consumer API,
+operator API, verifier API, live protocol) can never disagree about what went wrong.
 """
 
 from __future__ import annotations
@@ -176,6 +176,15 @@ def for_operators(problem: Problem) -> Json:
     if problem.details is not None:
         error["details"] = problem.details
     return {"error": error}
+
+
+def for_verifiers(problem: Problem, request_id: str, said_at: str) -> Json:
+    """The verifier API's body; *said_at*: the instant, as it is written in JSON."""
+    error: Json = {
+        "code": problem.code.upper(),
+        "message": problem.message or CATALOGUE[problem.code].sentence,
+    }
+    return {"error": error, "meta": {"requestId": request_id, "timestamp": said_at}}
 
 
 def for_sockets(problem: Problem) -> Json:
