@@ -166,7 +166,7 @@ def test_a_tree_that_is_not_the_signed_one_is_found(store: Store, found: Object)
 def test_what_was_signed_before_a_key_was_replaced_stays_good(store: Store, found: Object) -> None:
     """And what follows is signed by the new one; each purpose's key may be replaced."""
     for purpose in ("issuer", "log", "log-mldsa", "link", "issuer"):
-        rotation.rotate(store, purpose, NOW)  # type: ignore[arg-type]
+        rotation.rotate(store, purpose, NOW)
         assert desk.check(store, found).intact
     desk.sale_of(store, found, "passed", NOW)
     assert desk.check(store, found).intact
