@@ -53,7 +53,8 @@ class Seen(NamedTuple):
     client: str
     country: str | None
     counter: int | None
-    outcome: str  # the verdict
+    outcome: str  # of a tap its status; "link_refused" where the link's signature is bad
+    verdict: str
     confidence: float
 
 
@@ -111,7 +112,7 @@ class Counter:
             for seen in self._to_be_told(waiting):
                 data = {
                     "serial": seen.serial,
-                    "verdict": seen.outcome,
+                    "verdict": seen.verdict,
                     "confidence": seen.confidence,
                 }
                 happenings.tell(connection, happenings.VERIFIED, seen.mode, data, seen.at)

@@ -8,6 +8,7 @@ names a person, an internal id, or the price of a private sale.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.books.store import reading
 from verifier.core import confidence, matching, scans
+from verifier.core import objects as objects_of
 from verifier.registry import checking, objects, tags
 from verifier.registry import scans as counted
 from verifier.registry.checking import Checked, Disagrees, Tree
@@ -27,6 +29,12 @@ from verifier.tables import owners
 
 Json = dict[str, Any]
 COLLECTOR: Final = "Verified Private Collector"
+# What the house calls bound is, to whoever asks whether it holds, valid.
+_SAID: Final[Mapping[objects_of.Binding, confidence.PhotoBinding]] = {
+    "bound": "valid",
+    "incomplete": "incomplete",
+    "broken": "broken",
+}
 
 
 class UnknownSerial(LookupError):
@@ -96,15 +104,16 @@ def _answer(
     tree, checked = _check(connection, store, row)
     risk = counted.risk_of(connection, row, now_ms)
     verdict = confidence.judge(
-        record=confidence.Record(
+        confidence.Findings(
             signature_valid=checked.signature_valid,
-            chain_intact=checked.chain_intact and checked.included,
-            photo_binding=checked.photo_binding,
+            chain_intact=checked.chain_intact,
+            log_included=checked.included,
             revoked=checked.revoked,
-        ),
-        tag=heard.status,
-        photo=None if photo is None else photo.verdict,
-        risk=risk.level,
+            photo_binding=_SAID[checked.photo_binding],
+            tag=heard.status,
+            photo=None if photo is None else photo.verdict,
+            scan_risk=risk.level,
+        )
     )
     body = _body(connection, store, row, tree, checked, heard, verdict, risk)
     return Answer(row, checked, heard, verdict, body)
@@ -144,7 +153,7 @@ def _body(
         },
         "cryptographic_identity": {
             "signature_valid": checked.signature_valid,
-            "photo_binding": checked.photo_binding,
+            "photo_binding": _SAID[checked.photo_binding],
             "tag_status": heard.status,
         },
         "provenance": {
