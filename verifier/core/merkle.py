@@ -201,11 +201,11 @@ def verify_consistency(
     """
     if not 1 <= old <= new:
         raise BadProof(f"no consistency can be shown from {old} to {new} leaves")
-    _check_sizes(old_root, new_root, *proof)
     if old == new:
         if proof or old_root != new_root:
             raise BadProof("two trees of one size must have one root, and need no proof")
         return
+    _check_sizes(old_root, new_root, *proof)
     if not proof:
         raise BadProof("the proof is too short")
     # Where the old leaves are one complete subtree, its hash is the old root: left out.

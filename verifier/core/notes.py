@@ -180,6 +180,7 @@ def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
 
     Raises ``BadNote`` for a text that no note may have.
     """
+    _utf8(text)
     lines = [
         f"{_SIGNATURE}{signer.vkey.name} {_base64(signer.vkey.key_id + signer.sign(text))}\n"
         for signer in signers
