@@ -1,0 +1,1 @@
+"""The verifier's HTTP API: the table of calls, and who answers each of them."""

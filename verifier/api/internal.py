@@ -1,0 +1,45 @@
+"""What the house's other processes ask: the gateways before a sale, the clerk after it.
+
+These calls come over the same socket and never through the public door.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from verifier.api.calls import Ask
+from verifier.api.refusals import Refusal
+from verifier.core import wire
+from verifier.registry import happenings, keys, objects, owners, sales
+
+
+async def standing(ask: Ask, serial: str, query: wire.ModeQuery) -> wire.Standing:
+    """Whether an object can be offered."""
+    row = (await ask.registry(objects.load, query.mode, serial)).row
+    return wire.Standing(
+        serial=row.serial,
+        status=row.status,
+        binding_status=row.binding,
+        open_auction=row.open_auction,
+    )
+
+
+async def news(ask: Ask, body: wire.News) -> wire.NewsTaken:
+    """Take down what a sale did, once for each origin."""
+    told = sales.News(**msgspec.structs.asdict(body))
+    try:
+        taken = await ask.registry(sales.take, told, ask.now)
+    except owners.StillNeeded as later:
+        raise Refusal("UNAVAILABLE", "A transfer of theirs is open.") from later
+    return wire.NewsTaken(recorded=taken.recorded, reason=taken.reason)
+
+
+async def after(ask: Ask, query: wire.AfterQuery) -> wire.Happenings:
+    """What happened after a number, for the house's webhooks."""
+    found = await ask.registry(happenings.after, query.after, query.limit)
+    return wire.Happenings(happenings=[wire.Happening(**one) for one in found])
+
+
+async def jwks(ask: Ask) -> wire.Keys:
+    """Every Ed25519 key that has signed here."""
+    return wire.Keys(**await ask.registry(keys.jwks))
