@@ -2,7 +2,7 @@
 
 ``python -m loadtests.bench [--quick]`` runs every benchmark of this folder on loopback, one
 after the other, prints a table of ratios, and writes ``bench/results.json`` under the current
-folder.  It takes about a minute, starts what it needs and stops it.  Numbers depend on the machine and on who else
+folder.  It takes some minutes, starts what it needs and stops it.  Numbers depend on the machine and on who else
 uses it; the ratios, measured side by side in one run, depend less.
 
 ``--quick`` runs everything at a small size: to see that it works, not to measure.
@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests import decisions, durable, fanout, latency, requests
+from loadtests import decisions, durable, fanout, latency, requests, verification
 from loadtests.crowd import Broken
 from loadtests.figures import Figure, table
 from loadtests.house import HouseFailed, raise_file_limit, run_to_the_end
@@ -36,12 +36,14 @@ class Size:
     raw_s: float
     bidding_s: float
     asking_s: float
+    objects: int
+    appends: int
     subscribers: int
     events: int
 
 
-FULL = Size(100_000, 150_000, 2.0, 10.0, 8.0, 1_000, 640)
-QUICK = Size(2_000, 4_000, 0.2, 1.0, 0.3, 50, 64)
+FULL = Size(100_000, 150_000, 2.0, 10.0, 8.0, 1_000, 1_000, 1_000, 640)
+QUICK = Size(2_000, 4_000, 0.2, 1.0, 0.3, 4, 20, 50, 64)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +81,8 @@ async def _measure(size: Size) -> list[Figure]:
     figures += await latency.measure(size.bidding_s)
     _say("requests")
     figures += await requests.measure(size.asking_s)
+    _say("verification")
+    figures += await verification.measure(size.asking_s, size.objects, size.appends)
     _say("fan-out")
     return figures + await fanout.measure(size.subscribers, size.events)
 

@@ -47,6 +47,7 @@ _UNLIMITED = {
     "BID_RATE": "0",
     "HTTP_RATE": "0",
     "KEY_RATE": "0",
+    "VERIFY_RATE": "0",
     "MESSAGE_RATE": "0",
     "CONNECTIONS_PER_ACCOUNT": "0",
     "CONNECTIONS_PER_ADDRESS": "0",

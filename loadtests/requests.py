@@ -63,7 +63,7 @@ async def measure(seconds: float) -> list[Figure]:
     async with open_house() as house:
         figures = await house.while_open(_asking(house, seconds))
     async with _bare() as port:
-        bare = await _closed_loop(port, [_look(port, "/", "")] * CONNECTIONS, seconds)
+        bare = await closed_loop(port, [look(port, "/", "")] * CONNECTIONS, seconds)
     looks = figures[-1]
     with_bare = Figure(
         looks.name,
@@ -83,11 +83,11 @@ async def _asking(house: House, seconds: float) -> list[Figure]:
     port = house.settings.port
     lots = [lot_id(sale, n) for n in range(1, CONNECTIONS + 1)]
     bids = [_raises(house, lots[n], f"cons_{n}") for n in range(CONNECTIONS)]
-    rate = await _closed_loop(port, bids, seconds)
+    rate = await closed_loop(port, bids, seconds)
     waits = sorted(await _open_loop(port, bids, seconds))
     key = f"X-Publishable-Key: {house.keys.publishable_key}\r\n"
-    look = _look(port, f"/api/v1/auctions/{lots[0]}", key)
-    looks = await _closed_loop(port, [look] * CONNECTIONS, seconds)
+    ask = look(port, f"/api/v1/auctions/{lots[0]}", key)
+    looks = await closed_loop(port, [ask] * CONNECTIONS, seconds)
     bids_are = (
         f"POST …/bid through gateway, log (appendfsync always) and engine, all accepted; "
         f"{CONNECTIONS} keep-alive connections"
@@ -138,7 +138,7 @@ def _raises(house: House, auction_id: str, consumer_id: str) -> Request:
     return request
 
 
-def _look(port: int, path: str, headers: str) -> Request:
+def look(port: int, path: str, headers: str) -> Request:
     text = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{headers}\r\n".encode()
     return lambda _number: text
 
@@ -179,7 +179,7 @@ class _Line(asyncio.Protocol):
         self._answered(self)
 
 
-async def _closed_loop(port: int, requests: list[Request], seconds: float) -> float:
+async def closed_loop(port: int, requests: list[Request], seconds: float) -> float:
     """Answers a second, each connection asking again as soon as it has its answer."""
     began = time.perf_counter()
     ends = began + WARM_S + seconds

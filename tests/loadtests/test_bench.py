@@ -73,6 +73,10 @@ def test_the_benchmarks_run(tmp_path: Path) -> None:
         "REST bid p50",
         "REST bid p99",
         "GET auction",
+        "verify, cached",
+        "verify, uncached",
+        "event append p50",
+        "event append p99",
         "events delivered",
     ]
     # A disk without a slow moment is no defect of the benchmark.
