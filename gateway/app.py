@@ -43,6 +43,7 @@ from gateway.keys import (
 )
 from gateway.line import Line
 from gateway.neighbours import Neighbours
+from gateway.objects import Objects
 from gateway.settings import GatewaySettings
 from gateway.websocket import RESTARTING, LiveSocket, endpoint
 
@@ -106,6 +107,7 @@ class Gateway:
         self.draining = False
         self._addresses: dict[str, int] = {}
         self.line = Line(settings.verifier_socket, monotonic)
+        self.objects = Objects(self.line, monotonic)
         self.feed = Feed(
             *logs,
             shards=settings.log.shards,

@@ -20,13 +20,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from time import monotonic as _monotonic
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import httptools
 import msgspec
 
 Headers = Sequence[tuple[bytes, bytes]]
 Body = AsyncIterator[bytes]
+T = TypeVar("T")
 
 PLACES: Final = 128  # more would only wait in the verifier
 STARTS_WITHIN_S: Final = 5.0
@@ -48,12 +49,14 @@ class Answer(NamedTuple):
     headers: list[tuple[bytes, bytes]]  # names in lower case
     body: bytes
 
-    def json(self) -> Any:
-        """The body, read.  Raises ``Unreachable`` where that is no JSON."""
+    def read(self, wanted: type[T]) -> T:
+        """What it was asked for.  Raises ``Unreachable`` where it says something else."""
+        if self.status != 200:
+            raise Unreachable(f"it answered {self.status}")
         try:
-            return msgspec.json.decode(self.body)
-        except msgspec.DecodeError as failure:
-            raise Unreachable(f"it answered {self.status}, and no JSON") from failure
+            return msgspec.json.decode(self.body, type=wanted)
+        except msgspec.DecodeError as failure:  # or no JSON of that form
+            raise Unreachable(f"what it answered cannot be read: {failure}") from failure
 
 
 class _Request(NamedTuple):

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
 from engine.core.messages import AddLot, State, UpdateLot, sale_part
+from gateway.api import listing
 from gateway.api.calls import Ask
 from gateway.api.lots import sealed, setting_of
 from gateway.core import catalogue_import
-from gateway.core.catalogue_import import Entry, Known
+from gateway.core.catalogue_import import Entry, Known, Sheet
 from gateway.core.lotting import Offer
 from gateway.core.problems import Problem
 from gateway.core.view import SaleView
@@ -34,6 +35,7 @@ async def imported(ask: Ask, sale: SaleView, content: bytes, *, dry_run: bool) -
     """
     known = _known(ask, sale)
     sheet = await run_in_threadpool(catalogue_import.read, content, setting_of(sale), known)
+    await _admit_objects(ask, sheet)
     found = Imported(rows=sheet.rows, errors=sheet.errors)
     if dry_run:
         return found
@@ -59,6 +61,36 @@ def _known(ask: Ask, sale: SaleView) -> dict[str, Known]:
         )
         for lot in lots
     }
+
+
+async def _admit_objects(ask: Ask, sheet: Sheet) -> None:
+    """Ask for the objects that the file puts up; what cannot be sold is an error of its row.
+
+    Raises ``Problem`` 503 where nobody knows.
+    """
+    rows: dict[str, int] = {}  # of the objects that are put up so far
+    for place, entry in enumerate(sheet.entries):
+        known = entry.known
+        if not listing.is_newly_put_up(None if known is None else known.offer, entry.offer):
+            continue
+        own = None if known is None else known.auction_id
+        try:
+            offer = await listing.admitted(ask, entry.offer, own)
+        except Problem as problem:
+            if problem.status == 503:
+                raise
+            sheet.objects(entry.row, sheet.column("serial"), _said(problem))
+            continue
+        serial = offer.catalogue.serial
+        assert serial is not None
+        if (above := rows.setdefault(serial, entry.row)) != entry.row:
+            sheet.objects(entry.row, sheet.column("serial"), f"row {above} sells this object")
+        sheet.entries[place] = entry._replace(offer=offer)
+
+
+def _said(problem: Problem) -> str:
+    details: Any = problem.details
+    return str(details[0]["message"]) if details else problem.message or problem.text
 
 
 async def _enter(ask: Ask, sale: SaleView, entry: Entry) -> None:

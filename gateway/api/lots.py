@@ -30,6 +30,7 @@ from engine.core.messages import (
     sale_part,
 )
 from gateway import archive
+from gateway.api import listing
 from gateway.api.calls import Ask
 from gateway.api.zones import zone_of
 from gateway.core import consumer, lotting
@@ -109,6 +110,8 @@ def _amended(lot: LotView, said: LotChanges, setting: Setting) -> Offer:
 async def added(ask: Ask, sale_id: str, offer: Offer) -> str:
     """Add a new lot to a sale; its auction id.  Raises ``Problem``."""
     auction_id = f"auction_{sale_part(sale_id)}_{ask.named('auction', 8)}"
+    if listing.is_put_up(offer):
+        offer = await listing.admitted(ask, offer, auction_id)
     whole = sealed(ask, offer)
     await carry_out(ask, AddLot(auction_id, sale_id, *whole, ask.cmd_id, ask.caller.name))
     return auction_id
@@ -140,6 +143,8 @@ async def carry_out(ask: Ask, command: Command) -> None:
 
 async def _change(ask: Ask, lot: LotView, build: Callable[[], Offer], cmd_id: str) -> None:
     offer = sealed(ask, build())
+    if listing.is_newly_put_up(Offer(lot.terms, lot.catalogue), offer):
+        offer = await listing.admitted(ask, offer, lot.auction_id)
     by = ask.caller.name
     await carry_out(ask, UpdateLot(lot.auction_id, lot.revision, *offer, cmd_id, by))
 
@@ -204,6 +209,8 @@ async def moved(ask: Ask, lot: LotView, verb: Verb) -> None:
     """
     if verb not in ALLOWED.get(lot.now.state, ()):
         raise not_from(lot.now.state, verb)
+    if verb == "resume":
+        await prepare_opening(ask, lot)
     try:
         await carry_out(ask, _command(ask, lot, verb))
     except Problem as problem:
@@ -212,6 +219,21 @@ async def moved(ask: Ask, lot: LotView, verb: Verb) -> None:
         raise not_from(lot.now.state, verb) from problem
     if lot.terms.tokens is not None and verb in ("cancel", "settle"):
         await until_written(ask, lot, settled=verb == "settle")
+
+
+async def prepare_opening(ask: Ask, lot: LotView) -> None:
+    """See to it that a lot which is to be opened can be, if it is of an object.
+
+    Raises ``Problem`` where it cannot.
+    """
+    offer = Offer(lot.terms, lot.catalogue)
+    if lot.now.state is not State.SCHEDULED or listing.is_put_up(offer):
+        return  # it was asked when it was put up
+    if lot.catalogue.serial is None:
+        return
+    spelt = await listing.admitted(ask, offer, lot.auction_id)
+    if spelt != offer:
+        await _change(ask, lot, lambda: spelt, f"{ask.cmd_id}.serial")
 
 
 def _command(ask: Ask, lot: LotView, verb: Verb) -> Command:

@@ -158,6 +158,7 @@ def _check_can_open(ask: Ask, offer: Offer) -> None:
 
 
 async def _open(ask: Ask, lot: LotView) -> None:
+    await lots.prepare_opening(ask, lot)
     try:
         # Another id: to the first one the log has given its answer.
         await ask.command(OpenLot(lot.auction_id, f"{ask.cmd_id}.open", ask.caller.name))

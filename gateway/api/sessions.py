@@ -39,6 +39,7 @@ from gateway.core.wire.consumer import (
     Ticket,
 )
 from gateway.keys import jwks as public_keys
+from gateway.line import Unreachable
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -195,6 +196,11 @@ async def ticket(ask: Ask) -> Ticket:
 
 
 async def jwks(ask: Ask) -> Jwks | Reply:
-    """The public keys that the house's tokens are checked with."""
-    found = Jwks(keys=public_keys(ask.gateway.keys)["keys"])
-    return Reply(found, headers={"Cache-Control": "public, max-age=300"})
+    """The public keys that the house's tokens, and the verifier's documents, are checked with."""
+    keys, fresh = public_keys(ask.gateway.keys)["keys"], "public, max-age=300"
+    try:
+        keys = [*keys, *await ask.gateway.objects.public_keys()]
+    except Unreachable as failure:
+        log.warning("the verifier's keys cannot be had", reason=str(failure))
+        fresh = "no-cache"  # what is missing now may be there in a moment
+    return Reply(Jwks(keys=keys), headers={"Cache-Control": fresh})

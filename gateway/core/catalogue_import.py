@@ -71,6 +71,14 @@ class Sheet:
     rows: int = 0
     entries: list[Entry] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)  # ours → as the file names them
+
+    def column(self, named: str) -> str | None:
+        """The file's own name of the column that a field came from."""
+        if named in self.columns or not named.startswith("estimate"):
+            return self.columns.get(named)
+        low, high = (self.columns.get(name) for name in _ESTIMATE)
+        return high if named.endswith("high") else low or high
 
     def objects(self, row: int, column: str | None, message: str) -> None:
         """Note what is wrong."""
@@ -111,7 +119,7 @@ class _Reader:
         self._setting = setting
         self._known = known
         self._fields = [_COLUMNS.get(_bare(cell), "") for cell in header]
-        self._columns = dict(zip(self._fields, header, strict=True))  # as the file names them
+        self._columns = sheet.columns = dict(zip(self._fields, header, strict=True))
         self._seen: set[str] = set()  # lot numbers
         self._check(header)
 
@@ -150,19 +158,12 @@ class _Reader:
             entry = _entry(row, number, said, self._setting, self._known.get(number))
         except Problem as problem:
             for named, message in _faults(problem):
-                self._sheet.objects(row, self._column(named), message)
+                self._sheet.objects(row, self._sheet.column(named), message)
             return
         if entry.is_fixed:
             self._sheet.objects(row, column, "this lot is open or over: it cannot be changed")
             return
         self._sheet.entries.append(entry)
-
-    def _column(self, named: str) -> str | None:
-        """The file's own name of the column that a field came from."""
-        if named in self._columns or not named.startswith("estimate"):
-            return self._columns.get(named)
-        low, high = (self._columns.get(name) for name in _ESTIMATE)
-        return high if named.endswith("high") else low or high
 
 
 def _bare(cell: str) -> str:

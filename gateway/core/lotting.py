@@ -116,7 +116,12 @@ def laid_over(offer: Offer, said: LotChanges, setting: Setting) -> Offer:
 def faults_of(offer: Offer, setting: Setting) -> list[Fault]:
     """What does not fit together."""
     terms = offer.terms
-    return [*_time_faults(terms), *_price_faults(terms, setting), *_fall_faults(terms)]
+    return [
+        *_time_faults(terms),
+        *_price_faults(terms, setting),
+        *_fall_faults(terms),
+        *_object_faults(offer),
+    ]
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────
@@ -269,3 +274,10 @@ def _fall_faults(terms: Terms) -> list[Fault]:
     if terms.floor is not None and terms.floor > terms.opening:
         faults.append(("floorPrice", "not above startingBid"))
     return faults
+
+
+def _object_faults(offer: Offer) -> list[Fault]:
+    """There is one of each object."""
+    if offer.catalogue.serial is None or offer.terms.winner_count == 1:
+        return []
+    return [("serial", "only with a winnerCount of 1")]

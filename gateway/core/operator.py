@@ -139,6 +139,8 @@ def amended(offer: Offer, said: AuctionChanges, token: Token) -> Offer:
     changes |= _dates(terms, said)
     terms = replace(terms, **changes)
     _check(terms)
+    if offer.catalogue.serial is not None and terms.winner_count > 1:
+        raise bad_field("auction_asset_quantity", "1 where a serial names the object")
     return Offer(terms, _printed(offer.catalogue, said))
 
 

@@ -99,6 +99,9 @@ CATALOGUE: Final[Mapping[str, Known]] = {
         409, "Cannot update closed distribution", "This cannot be changed any more."
     ),
     "bid_not_cancelable": Known(409, "Bid cannot be canceled", "The bid can't be canceled now."),
+    "binding_required": Known(
+        409, "Object binding required", "The object's photographs are not all bound to it."
+    ),
     "wrong_format": Known(409, "Wrong format", "Not for auctions of this format."),
     "exists": Known(409, "Already exists", "There is one already."),
     "in_use": Known(409, "In use", "Something still depends on it."),

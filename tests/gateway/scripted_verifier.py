@@ -61,6 +61,7 @@ class Verifier:
                 Route("/internal/news", self._news, methods=["POST"]),
                 Route("/internal/happenings", self._happenings),
                 Route("/internal/jwks", self._jwks),
+                Route("/internal/{path:path}", _nothing),
                 Route("/{path:path}", self._public, methods=METHODS),
             ]
         )
@@ -105,6 +106,10 @@ class Verifier:
         heard = Heard(request.method, target, headers, await request.body())
         self.heard.append(heard)
         return heard
+
+
+async def _nothing(_request: Request) -> Response:
+    return Response(status_code=404)
 
 
 @asynccontextmanager

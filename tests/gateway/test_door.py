@@ -361,7 +361,8 @@ async def test_a_key_is_named_with_its_scopes_and_its_rate(
     assert first["key"]["id"].startswith("key_")
     assert set(first["key"]["scopes"]) == set(apikeys.SCOPES)
     assert first["rate"]["limit"] == 400
-    assert (first["rate"]["remaining"], second["rate"]["remaining"]) == (399, 398)
+    assert first["rate"]["remaining"] == 399
+    assert second["rate"]["remaining"] in (398, 399)  # the bucket fills meanwhile
     assert (first["rate"]["window"], first["rate"]["retry_after"]) == (2, 0)
     assert abs(first["rate"]["reset"] - NOW / 1000) < 5
 
