@@ -10,14 +10,13 @@ from typing import Final
 
 from sqlalchemy import select
 
-from gateway.books.store import reading
 from verifier.api.calls import Ask, Raw
 from verifier.api.refusals import Refusal, bad_field
 from verifier.core import tiles, wire
 from verifier.core.merkle import leaf_hash
 from verifier.core.tiles import BadTilePath
 from verifier.registry import checking, log
-from verifier.store import Store
+from verifier.store import Store, at_one_instant
 from verifier.tables import events
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -70,18 +69,18 @@ async def consistency(ask: Ask, query: wire.ConsistencyQuery) -> wire.Consistenc
 
 
 def _newest(store: Store) -> log.Checkpoint:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         return log.latest(connection)
 
 
 def _vkeys(store: Store) -> list[str]:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         found = checking.vkeys(connection, log.origin(store.public_url))
     return [vkey.write() for vkey in found]
 
 
 def _tile(store: Store, level: int, index: int, width: int) -> bytes:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         _require(tiles.width_in(level, index, log.latest(connection).size), width)
         wanted = tiles.tile_nodes(level, index, width)
         found = log.hashes(connection, wanted)
@@ -89,7 +88,7 @@ def _tile(store: Store, level: int, index: int, width: int) -> bytes:
 
 
 def _bundle(store: Store, index: int, width: int) -> bytes:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         _require(tiles.width_in(0, index, log.latest(connection).size), width)
         places = range(index * tiles.WIDTH, index * tiles.WIDTH + width)
         found = log.data_at(connection, places)
@@ -102,7 +101,7 @@ def _require(there: int, width: int) -> None:
 
 
 def _inclusion(store: Store, text: str) -> wire.Inclusion:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         of_event = select(events.c.leaf_index).where(events.c.hash == text)
         place = connection.scalar(of_event)
         if place is None:
@@ -124,7 +123,7 @@ def _inclusion(store: Store, text: str) -> wire.Inclusion:
 
 
 def _consistency(store: Store, old: int, new: int) -> wire.Consistency:
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         if new > log.latest(connection).size:
             raise bad_field("to", "the signed tree is not as large")
         if old > new:

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from sqlalchemy import Row
 
-from gateway.books.store import reading
 from verifier.api import public
 from verifier.api.calls import Ask, require_key
 from verifier.api.objects import plain
@@ -17,7 +16,7 @@ from verifier.registry import chain, checking, objects, provenance
 from verifier.registry.chain import Written
 from verifier.registry.checking import Disagrees
 from verifier.registry.provenance import Entry, History
-from verifier.store import Store
+from verifier.store import Store, at_one_instant
 
 READ: Final = "provenance:read"
 _EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)  # the year is written with four digits
@@ -68,7 +67,7 @@ async def read(ask: Ask, serial: str) -> wire.Provenance:
 
 def _is_valid(store: Store, row: Row[Any]) -> bool:
     """Whether every event is signed, follows from the one before, and is in the signed tree."""
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         now = chain.find(connection, row.mode, row.object_id)
         try:
             tree = checking.tree_of(connection, store)

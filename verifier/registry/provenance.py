@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
-from gateway.books.store import BadField, reading, writing
+from gateway.books.store import BadField, writing
 from verifier.core import events, objects
 from verifier.core.canonical import canonical
 from verifier.core.objects import POSTABLE
 from verifier.registry import chain, log, transfers
 from verifier.registry import objects as kept
 from verifier.registry.chain import Happened, Written
-from verifier.store import Store
+from verifier.store import Store, at_one_instant
 from verifier.tables import custody
 from verifier.tables import objects as table
 
@@ -124,7 +124,7 @@ def _move(connection: Connection, row: Row[Any], made: Written) -> None:
 
 def read(store: Store, row: Row[Any], *, private: bool) -> History:
     """The object's history; *private*: with what opens its commitments."""
-    with reading(store.engine) as connection:
+    with at_one_instant(store) as connection:
         found = [
             Entry(
                 event,

@@ -217,9 +217,9 @@ def confirm(store: Store, mode: str, transfer_id: str, said: str, now_ms: int) -
     # What is counted stays counted, whatever becomes of the rest.
     with writing(store.engine) as connection:
         row = find(connection, mode, transfer_id, now_ms)
-        if row.state == "confirmed":
-            return _again(connection, store, row, said)
-        mac = _count(connection, row)
+        mac = None if row.state == "confirmed" else _count(connection, row)
+        if mac is None:
+            return _again(connection, store, find(connection, mode, transfer_id, now_ms), said)
     code = transfers.read_code(said)
     if code is None or not _matches(store, row, code, mac):
         raise WrongCode(_left(store, mode, transfer_id, now_ms))
@@ -233,8 +233,11 @@ def confirm(store: Store, mode: str, transfer_id: str, said: str, now_ms: int) -
         return _hand_over(connection, store, now, now_ms)
 
 
-def _count(connection: Connection, row: Row[Any]) -> bytes:
-    """Count an attempt, and give what it is compared with.  Raises where none may be made."""
+def _count(connection: Connection, row: Row[Any]) -> bytes | None:
+    """Count an attempt, and give what it is compared with.  Raises where none may be made.
+
+    None: it was confirmed by somebody else meanwhile.
+    """
     if row.state == "locked":
         raise Locked(row.transfer_id)
     if row.state == "expired":
@@ -244,9 +247,12 @@ def _count(connection: Connection, row: Row[Any]) -> bytes:
     mine = table.c.transfer_id == row.transfer_id, table.c.code_mac == row.code_mac
     may = table.c.state == "pending", table.c.attempts < transfers.MOST_ATTEMPTS
     counted = update(table).where(*mine, *may).values(attempts=table.c.attempts + 1)
-    if connection.execute(counted).rowcount != 1:
-        raise Locked(row.transfer_id)
-    return bytes(row.code_mac)
+    if connection.execute(counted).rowcount == 1:
+        return bytes(row.code_mac)
+    state = select(table.c.state).where(table.c.transfer_id == row.transfer_id)
+    if connection.scalar(state) == "confirmed":
+        return None
+    raise Locked(row.transfer_id)
 
 
 def _left(store: Store, mode: str, transfer_id: str, now_ms: int) -> int:
