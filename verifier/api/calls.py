@@ -93,6 +93,7 @@ class Caller(Struct, frozen=True, kw_only=True):
     """Who asks, as the gateway found."""
 
     address: str
+    host: str | None = None  # that was asked, which anybody can make up
     country: str | None = None
     key: Key
     rate: Given | None = None
@@ -199,10 +200,11 @@ class Call:
     """One row of the table."""
 
     method: str
-    path: str  # {name}: without a slash; {name:path}: with
+    path: str  # {name}: a text without a slash; {name:path}: the rest, escaped as it came
     handler: Handler
     scope: str | None  # of the key that is required; None: none is
     status: int = 200  # of a success
+    refused: Callable[[Ask, Refusal], Raw] | None = None  # a page, where people ask and no program
 
     @cached_property
     def signature(self) -> Signature:
@@ -249,11 +251,21 @@ class Table:
                     allowed = {*methods, *(["HEAD"] if "GET" in methods else [])}
                     headers = {"Allow": ", ".join(sorted(allowed))}
                     raise Refusal("METHOD_NOT_ALLOWED", headers=headers)
-                named = {name: unquote(text) for name, text in match.groupdict().items()}
+                named = {
+                    name: text if f"{{{name}:path}}" in call.path else unquote(text)
+                    for name, text in match.groupdict().items()
+                }
                 if any("\0" in text for text in named.values()):  # no database takes one
                     break
                 return call, named
         raise Refusal("NOT_FOUND")
+
+    def refusing(self, path: str) -> Callable[[Ask, Refusal], Raw] | None:
+        """What says in a page that something of this path was refused; None: JSON says it."""
+        for pattern, methods in self._paths:
+            if pattern.fullmatch(path):
+                return next(iter(methods.values())).refused
+        return None
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -296,8 +308,14 @@ class Application:
                 refusal = Refusal("INTERNAL")
             elif refusal.status == 503:
                 log.warning("a call cannot be answered", path=_shown_path(request), why=str(error))
-            said = refusal.body(headers["X-Request-ID"], instant(self.verifier.now_ms()))
-            return written(said, refusal.status, {**headers, **refusal.headers})
+            return self._refused(request, refusal, {**headers, **refusal.headers})
+
+    def _refused(self, request: Request, refusal: Refusal, headers: dict[str, str]) -> Response:
+        page = self._table.refusing(request.scope["raw_path"].decode("latin-1"))
+        if page is not None:
+            return _respond(page(Ask(self.verifier, request, NOBODY), refusal), 200, headers)
+        said = refusal.body(headers["X-Request-ID"], instant(self.verifier.now_ms()))
+        return written(said, refusal.status, headers)
 
     async def _serve(self, request: Request, headers: dict[str, str]) -> Response:
         sent = request.headers.get(CALLER_HEADER)

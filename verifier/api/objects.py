@@ -52,10 +52,10 @@ async def read(ask: Ask, serial_or_id: str) -> wire.Object:
 async def listing(ask: Ask, query: wire.ObjectsQuery) -> wire.Objects:
     """The house's objects, the newest first."""
     wanted = registry.Wanted(
-        query.status, query.category, query.q, query.limit, _read_cursor(query.cursor)
+        query.status, query.category, query.q, query.limit, read_cursor(query.cursor)
     )
     found, total, more = await ask.registry(registry.listing, ask.mode, wanted)
-    next_cursor = _cursor(found[-1]) if more else None
+    next_cursor = cursor_of(found[-1]) if more else None
     return wire.Objects(
         objects=[shown(one) for one in found],
         pagination=wire.Pagination(limit=query.limit, next_cursor=next_cursor, total=total),
@@ -216,11 +216,13 @@ def _plain(value: Any) -> Any:
 # ── Pages of the list ────────────────────────────────────────────────────────────────────
 
 
-def _cursor(last: Object) -> str:
+def cursor_of(last: Object) -> str:
+    """Where the page after this object begins."""
     return f"{last.row.registered_at}.{last.row.object_id}"
 
 
-def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
+def read_cursor(cursor: str | None) -> tuple[int, str] | None:
+    """What the cursor of an earlier page says.  Raises ``Refusal`` where it is none."""
     if cursor is None:
         return None
     at, dot, object_id = cursor.partition(".")

@@ -48,7 +48,7 @@ async def verify(ask: Ask, serial: str) -> Raw:
     except UnknownSerial:
         return _unknown(ask, serial)
     if ask.request.method != "HEAD":  # a program that looks ahead is no scan
-        _count(ask, kept, "qr" if tap is None else "nfc")
+        scanned(ask, kept, "qr" if tap is None else "nfc")
     return Raw(kept.body, headers=_ASK_AGAIN if tap is None else _UNTOUCHED)
 
 
@@ -56,7 +56,7 @@ async def _usual(ask: Ask, serial: str) -> Kept:
     name = serials.normalised(serial) or serials.looked_up_as(serial)
 
     async def find() -> Kept:
-        return _kept(await ask.registry(verification.verify, serial, ask.now))
+        return kept_of(await ask.registry(verification.verify, serial, ask.now))
 
     return await ask.verifier.answers.of(name, ask.verifier.monotonic(), find)
 
@@ -64,7 +64,7 @@ async def _usual(ask: Ask, serial: str) -> Kept:
 async def _tapped(ask: Ask, serial: str, tap: Tap) -> Kept:
     counts = ask.request.method != "HEAD"
     work = partial(verification.verify, counts=counts)
-    return _kept(await ask.registry(work, serial, ask.now, tap))
+    return kept_of(await ask.registry(work, serial, ask.now, tap))
 
 
 async def compare(ask: Ask, serial: str, body: wire.FreshPhoto) -> wire.Match:
@@ -72,6 +72,12 @@ async def compare(ask: Ask, serial: str, body: wire.FreshPhoto) -> wire.Match:
 
     ``no_match`` means that it could not be confirmed; it is no finding against the object.
     """
+    found, _ = await compared(ask, serial, body)
+    return found
+
+
+async def compared(ask: Ask, serial: str, body: wire.FreshPhoto) -> tuple[wire.Match, Answer]:
+    """What the photograph shows, and what is to be said of the object with it."""
     row = await known(ask, serial)
     if not ask.caller.has_key:
         count(ask.verifier.limits.photo_matches, ask.caller.address, ask.verifier.monotonic())
@@ -82,14 +88,16 @@ async def compare(ask: Ask, serial: str, body: wire.FreshPhoto) -> wire.Match:
             raise bad_field("angle", "there is no photograph of it to compare with") from fault
         raise Refusal("BINDING_REQUIRED", "There is no photograph to compare with.") from fault
     work = partial(verification.verify, photo=found)
-    _count(ask, _kept(await ask.registry(work, row.serial, ask.now)), "photo")
-    return wire.Match(
+    answer = await ask.registry(work, row.serial, ask.now)
+    scanned(ask, kept_of(answer), "photo")
+    match = wire.Match(
         match=found.verdict,
         inliers=found.inliers,
         anchors_found=found.anchors_found,
         angle=found.angle,
         meaning=matching.words(found.verdict, found.angle, found.inliers, found.anchors_found),
     )
+    return match, answer
 
 
 # ── Whoever asks by a serial ─────────────────────────────────────────────────────────────
@@ -141,7 +149,8 @@ def tap_of(ask: Ask) -> Tap | None:
     return Tap(query, scans.client_of(ask.store, ask.caller.address, ask.now))
 
 
-def _kept(answer: Answer) -> Kept:
+def kept_of(answer: Answer) -> Kept:
+    """The answer as it is kept, and what is counted of it."""
     return Kept(
         body=encoded(answer.body),
         object_id=answer.row.object_id,
@@ -154,7 +163,8 @@ def _kept(answer: Answer) -> Kept:
     )
 
 
-def _count(ask: Ask, kept: Kept, kind: Kind) -> None:
+def scanned(ask: Ask, kept: Kept, kind: Kind, outcome: str = "") -> None:
+    """Count a question of the public; *outcome*: what its link was worth, where it is not "nfc"."""
     ask.verifier.scans.count(
         Seen(
             object_id=kept.object_id,
@@ -165,7 +175,7 @@ def _count(ask: Ask, kept: Kept, kind: Kind) -> None:
             client=scans.client_of(ask.store, ask.caller.address, ask.now),
             country=ask.caller.country,
             counter=kept.counter,
-            outcome=kept.tag_status if kind == "nfc" else "",
+            outcome=kept.tag_status if kind == "nfc" else outcome,
             verdict=kept.verdict,
             confidence=kept.confidence,
         )
