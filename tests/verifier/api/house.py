@@ -13,6 +13,7 @@ import httpx
 from gateway.books.store import reading
 from gateway.settings import Rate
 from verifier.api.calls import Application, Limits, Verifier
+from verifier.api.pages import PAGES
 from verifier.api.routes import CALLS
 from verifier.core.objects import REQUIRED_ANGLES
 from verifier.photographs.jobs import Enrolled, Renewed, Score
@@ -184,7 +185,7 @@ def house_of(store: Store, now_ms: int, workers: Any, rate: Rate | None = None) 
         now_ms=clock.now_ms,
         monotonic=clock.monotonic,
     )
-    transport = httpx.ASGITransport(Application(verifier, CALLS))
+    transport = httpx.ASGITransport(Application(verifier, (*CALLS, *PAGES)))
     web = httpx.AsyncClient(transport=transport, base_url="http://verifier")
     return House(verifier, clock, web)
 
