@@ -2,7 +2,7 @@
 
 LRP is AES under ever new keys, so that a chip's current draw tells little of any of them.
 That matters in the chip, not here; this side only has to reach the same results.  Some tags
-are set to it for good, hence this module.  Ten times slower than AES, and still under 1 ms.
+are set to it for good, hence this module.  A message takes some 2 ms, in AES mode some 20 µs.
 """
 
 from __future__ import annotations

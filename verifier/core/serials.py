@@ -79,8 +79,7 @@ def normalised(text: str) -> str | None:
     """
     if not text.translate(_IGNORED).isascii():
         return None  # upper() would make a long s an S
-    serial = looked_up_as(text)
-    serial = serial[: len(PREFIX)] + serial[len(PREFIX) :].translate(_MISREAD)
+    serial = looked_up_as(text).translate(_MISREAD)  # the prefix has none of these letters
     return serial if is_ours(serial) else None
 
 

@@ -203,6 +203,7 @@ def test_a_prefixs_gtin() -> None:
     """GS1's own example for 952; for a house its prefix, zeros and a check digit."""
     assert gtin_of("952") == "09521234543213"
     assert gtin_of("4012345") == "04012345000009"
+    assert gtin_of("9521234") == "09521234000006"
     assert gtin_of("95060001343") == "09506000134307"
     for prefix in ("952", "4012345", "95060001343", "952123"):
         read_link(f"https://id.example.org/01/{gtin_of(prefix)}/21/S1")

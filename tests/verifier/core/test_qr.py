@@ -13,10 +13,11 @@ from verifier.core.links import DEMONSTRATION_GTIN, build_link
 from verifier.core.qr import PNG_SCALE, QUIET_ZONE, png, svg
 
 LINK = build_link("https://v.example.org", DEMONSTRATION_GTIN, "AUC260218FKC5SKSEZ")
+SHORT = build_link("https://v.example.org", DEMONSTRATION_GTIN, "S1")  # level Q would fit
 SIGNED = LINK + "?kid=abcdefgh&sig=" + "Zz9_-" * 17 + "A"
 
 
-@pytest.mark.parametrize("link", [LINK, SIGNED])
+@pytest.mark.parametrize("link", [SHORT, LINK, SIGNED])
 def test_a_camera_reads_the_link(link: str) -> None:
     """The picture goes through an independent reader."""
     cv2 = pytest.importorskip("cv2")
@@ -26,7 +27,7 @@ def test_a_camera_reads_the_link(link: str) -> None:
     assert read == link
 
 
-@pytest.mark.parametrize("link", [LINK, SIGNED])
+@pytest.mark.parametrize("link", [SHORT, LINK, SIGNED])
 def test_both_pictures_show_the_same_modules(link: str) -> None:
     """Level M, as computed, with a quiet zone of four modules around it."""
     expected = dark_of_matrix(link)

@@ -52,6 +52,11 @@ def test_nothing_is_confirmed_but_what_is_pending() -> None:
     assert [state for state in TRANSITIONS if after(state, "confirm")] == ["pending"]
 
 
+def test_what_is_paid_is_paid_once() -> None:
+    """Only a transfer that waits for its payment is paid."""
+    assert [state for state in TRANSITIONS if after(state, "pay")] == ["awaiting_payment"]
+
+
 def test_no_code_before_payment() -> None:
     """A transfer that waits for its payment has no code to give out."""
     assert after("awaiting_payment", "reissue") is None
