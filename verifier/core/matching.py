@@ -169,21 +169,21 @@ def rank(inliers: int, anchors: int) -> tuple[int, int, int]:
 _TWIN: Final = "A twin of the same model can look the same: this confirms the design, not the item."
 _MEANINGS: Final[dict[Verdict, str]] = {
     "match_strong": (
-        "{count} of this photograph agree with the house's photograph ({angle}), {anchors} of "
-        "its anchors among them: clearly the same picture of an object. " + _TWIN
+        "{agreeing} with the house's photograph ({angle}), {anchors} of "
+        "its anchors among them: clearly the same side of the same thing. " + _TWIN
     ),
     "match": (
-        "{count} of this photograph agree with the house's photograph ({angle}), {anchors} of "
+        "{agreeing} with the house's photograph ({angle}), {anchors} of "
         "its anchors among them: enough to confirm it. " + _TWIN
     ),
     "inconclusive": (
-        "{count} of this photograph agree with the house's photograph ({angle}), {anchors} of "
+        "{agreeing} with the house's photograph ({angle}), {anchors} of "
         "its anchors among them: too few to say. Try again from the same side, in even light, "
         "with the object filling the picture. " + _TWIN
     ),
     "no_match": (
         "This photograph was compared with the house's photographs and could not be confirmed "
-        "({count} agree). That is no finding against the object: a different side, glare, "
+        "({agreeing}). That is no finding against the object: a different side, glare, "
         "blur or distance is enough for it. Try again from the same side, in even light, with "
         "the object filling the picture."
     ),
@@ -197,10 +197,6 @@ def words(found: Verdict, angle: str, inliers: int, anchors: int) -> str:
     """
     return _MEANINGS[found].format(
         angle=angle.replace("_", " "),
-        count=_counted(inliers, "point", "points"),
+        agreeing="1 point agrees" if inliers == 1 else f"{inliers} points agree",
         anchors=anchors,
     )
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

@@ -119,7 +119,10 @@ _NOTHING: Final = Agreement(np.empty(0, np.intp), np.empty(0, np.intp), None)
 
 def detect(rgb: Bytes) -> Features:
     """The points of a normalised picture, the strongest 1000, in a fixed order."""
-    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    return _detect(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8))
+
+
+def _detect(grey: Bytes) -> Features:
     height, width = grey.shape
     found, described = cv2.SIFT.create(POINTS, _LAYERS, _CONTRAST).detectAndCompute(grey, None)
     if not found:
@@ -195,11 +198,10 @@ def _homography(a: Floats, b: Floats) -> Doubles | None:
 
 def _possible(homography: Doubles, width: int, height: int) -> bool:
     """Could a camera have seen the picture so: whole, the right way round, of some size?"""
-    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)], np.float64)
-    seen = corners @ homography.T
-    if not np.isfinite(seen).all() or (seen[:, 2] <= 0.05 * seen[:, 2].max()).any():
+    depths = homography[2] @ [(0, width, width, 0), (0, 0, height, height), (1, 1, 1, 1)]
+    if not np.isfinite(homography).all() or (depths <= 0.05 * depths.max()).any():
         return False  # a corner lies behind the camera, or next to it
-    quad = seen[:, :2] / seen[:, 2:]
+    quad = _corners(homography, width, height)
     sides = np.roll(quad, -1, axis=0) - quad
     turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
     if (turns <= 0).any():
@@ -282,6 +284,12 @@ def enrol(rgb: Bytes, anchors: int, others: Sequence[Template]) -> tuple[Templat
     return _without_shared(features, _repeats(rgb, features), anchors, others)
 
 
+def bare(features: Features) -> Template:
+    """A template to tell others by: what a picture shows, with no anchors of its own."""
+    nothing = np.zeros(len(features), np.uint8)
+    return _without_shared(features, nothing, 0, [])[0]
+
+
 def renew(
     template: Template, anchors: int, others: Sequence[Template]
 ) -> tuple[Template, list[int]]:
@@ -341,9 +349,10 @@ def _inside_hull(points: Floats, corners: Places) -> Flags:
 def _repeats(rgb: Bytes, features: Features) -> Bytes:
     """In how many of the six views each point was found again, and known again."""
     repeats = np.zeros(len(features), np.uint8)
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
     for view in _VIEWS:
-        seen, homography = _seen(rgb, view)
-        again = detect(seen)
+        seen, homography = _seen(grey, view)
+        again = _detect(seen)
         mine, theirs = _pairs(features, again)
         if len(mine):
             held = _held(homography, features.points[mine], again.points[theirs])
@@ -372,21 +381,31 @@ _VIEWS: Final = (
 )
 
 
-def _seen(rgb: Bytes, view: _View) -> tuple[Bytes, Doubles]:
-    """The picture so seen, on grey, and the homography that takes the one to the other."""
-    height, width = rgb.shape[:2]
+def _seen(grey: Bytes, view: _View) -> tuple[Bytes, Doubles]:
+    """The picture so seen, no larger than it is there, and the homography that takes it there."""
+    height, width = grey.shape
     middle = (width / 2, height / 2)
-    turn, tilt, away, back = (np.eye(3) for _ in range(4))
+    turn, tilt, away, back, fit = (np.eye(3) for _ in range(5))
     turn[:2] = cv2.getRotationMatrix2D(middle, view.degrees, view.scale)
     tilt[2, :2] = (view.tilt[0] / width, view.tilt[1] / height)
     away[:2, 2], back[:2, 2] = (-middle[0], -middle[1]), middle
     homography: Doubles = turn @ back @ tilt @ away
-    seen = cv2.warpPerspective(
-        rgb, homography, (width, height), flags=cv2.INTER_AREA, borderValue=(128, 128, 128)
-    )
+    corners = _corners(homography, width, height)
+    fit[:2, 2] = -corners.min(axis=0)
+    homography = fit @ homography
+    frame = np.ceil(np.ptp(corners, axis=0)).astype(int).tolist()
+    seen = cv2.warpPerspective(grey, homography, frame, flags=cv2.INTER_AREA, borderValue=128)
     if view.blur:
         seen = cv2.GaussianBlur(seen, (0, 0), view.blur)
     return np.asarray(cv2.convertScaleAbs(seen, alpha=view.light), np.uint8), homography
+
+
+def _corners(homography: Doubles, width: int, height: int) -> Doubles:
+    """Where the corners of a picture of this size come to lie, clockwise."""
+    corners = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)], np.float64)
+    there = corners @ homography.T
+    quad: Doubles = there[:, :2] / there[:, 2:]
+    return quad
 
 
 def _choose(features: Features, repeats: Bytes, wanted: int) -> list[int]:
