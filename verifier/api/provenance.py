@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from verifier.api import public
-from verifier.api.calls import Ask, require_key
+from verifier.api.calls import Ask, Raw, require_key
 from verifier.api.objects import plain
 from verifier.api.refusals import bad_field
 from verifier.core import events, wire
-from verifier.registry import chain, checking, objects, provenance
+from verifier.registry import bundles, chain, checking, objects, provenance
 from verifier.registry.chain import Written
 from verifier.registry.checking import Disagrees
 from verifier.registry.provenance import Entry, History
@@ -63,6 +63,15 @@ async def read(ask: Ask, serial: str) -> wire.Provenance:
         events=[_shown_event(entry, ask.store.house, private=private) for entry in history.entries],
         chain_of_custody=_custody(history),
     )
+
+
+async def proof(ask: Ask, serial: str) -> Raw:
+    """An object's proof: all that is needed to check its history without asking anybody.
+
+    One RFC 8785 document of the certificate, the events, and their places in the signed tree.
+    """
+    row = await public.known(ask, serial)
+    return Raw(await ask.registry(bundles.make, row), headers={"Cache-Control": "no-cache"})
 
 
 def _is_valid(store: Store, row: Row[Any]) -> bool:

@@ -30,6 +30,7 @@ CALLS: Final = (
     Call("GET", BASE + "/objects/{serial_or_id}/qr.png", objects.qr_png, READ),
     Call("GET", BASE + "/objects/{serial}/provenance", provenance.read, None),
     Call("POST", BASE + "/objects/{serial}/provenance", provenance.report, WRITE, 201),
+    Call("GET", BASE + "/objects/{serial}/proof", provenance.proof, None),
     Call("POST", BASE + "/provenance", provenance.report_of, WRITE, 201),
     Call("POST", BASE + "/transfers/initiate", transfers.initiate, TRANSFER, 201),
     Call("GET", BASE + "/transfers/{transfer_id}", transfers.read, TRANSFER),
