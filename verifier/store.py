@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from gateway.archive import open_as_it_is, open_tables
+from gateway.archive import open_tables
 from gateway.books.store import BooksError, Vault, kept_for_good, reading
 from verifier.core.canonical import canonical, read
 from verifier.tables import data_keys
@@ -57,23 +57,13 @@ def open_store(
     """
     photos.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = kept_for_good(open_tables(url, "verifier"))
-    return _store(engine, verifier_key, photos, public_url, gs1_prefix, house)
+    return store_on(engine, verifier_key, photos, public_url, gs1_prefix, house)
 
 
-def open_store_as_it_is(
-    url: str, verifier_key: bytes, photos: Path, public_url: str, gs1_prefix: str, house: str
-) -> Store:
-    """The same for somebody who only reads: nothing is made or brought up to date.
-
-    Raises ``engine.settings.BadSetting`` where there is no database.
-    """
-    engine = open_as_it_is(url)
-    return _store(engine, verifier_key, photos, public_url, gs1_prefix, house)
-
-
-def _store(
+def store_on(
     engine: Engine, verifier_key: bytes, photos: Path, public_url: str, gs1_prefix: str, house: str
 ) -> Store:
+    """The same on a database that is open."""
     return Store(
         engine=engine,
         vault=Vault(hmac.digest(verifier_key, b"vault", "sha256")),
