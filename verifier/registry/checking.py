@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row
 
 from gateway.books.store import BooksError
 from verifier.core import events, merkle, notes, objects, signing
+from verifier.core.bundle import CERTIFICATE_TYPE
 from verifier.core.canonical import NotCanonical
 from verifier.registry import chain, keys, log, photos
 from verifier.registry.keys import PublicKey
@@ -230,6 +231,8 @@ def _check_photos(
     known: Mapping[str, PublicKey],
     tree: Tree,
 ) -> objects.Binding:
+    if row.category not in objects.CATEGORIES:
+        raise Disagrees("it is of no category that there is")
     standing = photos.standing(connection, row.object_id)
     state = objects.binding_of(row.category, dict.fromkeys(standing, True))
     if row.certificate is None:
@@ -256,6 +259,8 @@ def _certificate(
         document = events.read_document(data)
     except NotCanonical as fault:
         raise Disagrees("its certificate is no canonical JSON") from fault
+    if document.get("type") != CERTIFICATE_TYPE:
+        raise Disagrees("its certificate is none")
     kid = next((k.kid for k in known.values() if _signed_by(document, k)), "")
     check_signature("the certificate", kid, row.certificate, document, known)
     [proof] = log.inclusion(connection, [row.certificate], tree.size)

@@ -10,7 +10,7 @@ from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW
 from tests.verifier.registry.desk import MODE
 from tests.verifier.software_tag import SoftwareTag
-from verifier.registry import keys, owners, rotation, tags, transfers
+from verifier.registry import keys, owners, rotation, scans, tags, transfers
 from verifier.registry.objects import Object
 from verifier.store import Store
 
@@ -60,6 +60,10 @@ def populate(store: Store) -> Populated:
     desk.sale_of(store, foreign, "passed", NOW + 10 * HOUR + 1, auction_id="auction_abc_2")
     desk.post(store, foreign, "returned", NOW + 11 * HOUR)
     owners.erase(store, MODE, bob, NOW + 12 * HOUR)
+    replay(store, plain, NOW + 12 * HOUR)
+    desk.sale_of(store, plain, "listed", NOW + 12 * HOUR)  # it is not bound: this cannot be
+    open_ = desk.ready(store, NOW + 12 * HOUR, category="collectible")
+    desk.sale_of(store, open_, "listed", NOW + 12 * HOUR, auction_id="auction_abc_3")
     with reading(store.engine) as connection:
         link = keys.current(connection, store.vault, "link").kid
     rotation.declare_compromised(store, link, None, NOW + 13 * HOUR)
@@ -77,6 +81,15 @@ def bind_tag(store: Store, found: Object, now_ms: int) -> None:
     assert tag is not None
     query = dict(parse_qsl(urlsplit(chip.tap()).query))
     assert tags.take(store, tag.tag_id, tags.Tap(query, "client"), now_ms).status == "verified"
+
+
+def replay(store: Store, found: Object, now_ms: int) -> None:
+    """A recorded tap is shown again: scans, and an alert."""
+    counter = scans.Counter(store)
+    row = found.row
+    named = row.object_id, row.serial, MODE, now_ms, "nfc", "client", "SE"
+    counter.count(scans.Seen(*named, 7, "replayed", "caution", 0.0))  # type: ignore[arg-type]
+    counter.write(now_ms)
 
 
 def confirm_open(store: Store, found: Object, now_ms: int) -> None:
