@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
+T = TypeVar("T")
+
 
 class Kept(Struct, frozen=True):
-    """An answer, and what is counted of it."""
+    """An answer of a verification, written, and what is counted of it."""
 
     body: bytes
     object_id: str
@@ -27,25 +29,26 @@ class Kept(Struct, frozen=True):
 
 
 class Answers:
-    """Encoded answers, at most ``KEPT_S`` old, by what was asked."""
+    """What was found out, at most ``KEPT_S`` ago, by the question's name."""
 
     KEPT_S: Final = 2.0
-    MOST: Final = 5_000  # some 10 MB
+    MOST: Final = 1_000  # a proof or a page of 50 KB each, at worst; then the oldest goes
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, Kept]] = {}
-        self._coming: dict[str, asyncio.Future[Kept]] = {}
+        self._kept: dict[str, tuple[float, Any]] = {}
+        self._coming: dict[str, asyncio.Future[Any]] = {}
 
     def clear(self) -> None:
         """Forget all, also what is being found out: something was written."""
         self._kept.clear()
         self._coming.clear()
 
-    async def of(self, name: str, now: float, find: Callable[[], Awaitable[Kept]]) -> Kept:
+    async def of(self, name: str, now: float, find: Callable[[], Awaitable[T]]) -> T:
         """The answer under this name; of many who ask at once, one finds it for all."""
         found = self._kept.get(name)
         if found is not None and now < found[0]:
-            return found[1]
+            kept: T = found[1]
+            return kept
         coming = self._coming.get(name)
         if coming is None:
             coming = self._coming[name] = asyncio.ensure_future(find())
@@ -53,12 +56,15 @@ class Answers:
         # One who hangs up does not take the answer from the others.
         return await asyncio.shield(coming)
 
-    def _keep(self, name: str, now: float, done: asyncio.Future[Kept]) -> None:
+    def _keep(self, name: str, now: float, done: asyncio.Future[Any]) -> None:
         if self._coming.get(name) is not done:
             return  # it was forgotten meanwhile
         del self._coming[name]
         if done.cancelled() or done.exception() is not None:
             return
-        if len(self._kept) >= self.MOST:
-            self._kept.clear()
+        self._kept.pop(name, None)  # so that the oldest stays the first
         self._kept[name] = (now + self.KEPT_S, done.result())
+        while (oldest := next(iter(self._kept))) != name:
+            if self._kept[oldest][0] > now and len(self._kept) <= self.MOST:
+                break
+            del self._kept[oldest]

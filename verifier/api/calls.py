@@ -172,6 +172,10 @@ class Ask:
         """Do something that blocks: ``work(store, *args)``."""
         return await run_in_threadpool(work, self.verifier.store, *args, **more)
 
+    async def kept(self, name: str, find: Callable[[], Awaitable[T]]) -> T:
+        """What *find* finds, or has found under this name in the last two seconds."""
+        return await self.verifier.answers.of(name, self.verifier.monotonic(), find)
+
 
 @dataclass(frozen=True, slots=True)
 class Raw:

@@ -52,10 +52,14 @@ async def read(ask: Ask, serial: str) -> wire.Provenance:
     """
     key = ask.caller.key
     if key.status == "missing" or (ask.caller.has_key and READ not in key.scopes):
-        row, private = await public.known(ask, serial), False
-    else:
-        require_key(ask.caller)  # whoever shows a key wants to be somebody
-        row, private = (await ask.registry(objects.load, ask.mode, serial)).row, True
+        row = await public.known(ask, serial)
+        return await ask.kept(f"history {row.serial}", lambda: _history(ask, row, private=False))
+    require_key(ask.caller)  # whoever shows a key wants to be somebody
+    row = (await ask.registry(objects.load, ask.mode, serial)).row
+    return await _history(ask, row, private=True)
+
+
+async def _history(ask: Ask, row: Row[Any], *, private: bool) -> wire.Provenance:
     history = await ask.registry(provenance.read, row, private=private)
     return wire.Provenance(
         object=wire.Titled(serial=row.serial, title=row.title),
@@ -71,7 +75,8 @@ async def proof(ask: Ask, serial: str) -> Raw:
     One RFC 8785 document of the certificate, the events, and their places in the signed tree.
     """
     row = await public.known(ask, serial)
-    return Raw(await ask.registry(bundles.make, row), headers={"Cache-Control": "no-cache"})
+    made = await ask.kept(f"proof {row.serial}", lambda: ask.registry(bundles.make, row))
+    return Raw(made, headers={"Cache-Control": "no-cache"})
 
 
 def _is_valid(store: Store, row: Row[Any]) -> bool:

@@ -8,12 +8,14 @@ trying them out, and is answered nothing for a while, not even for those that do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
 
+from msgspec import structs
 from sqlalchemy import Row
+from starlette.concurrency import run_in_threadpool
 
 from gateway.books.store import reading
 from verifier.api.answers import Kept
@@ -53,18 +55,28 @@ async def verify(ask: Ask, serial: str) -> Raw:
 
 
 async def _usual(ask: Ask, serial: str) -> Kept:
-    name = serials.normalised(serial) or serials.looked_up_as(serial)
-
-    async def find() -> Kept:
-        return kept_of(await ask.registry(verification.verify, serial, ask.now))
-
-    return await ask.verifier.answers.of(name, ask.verifier.monotonic(), find)
+    return await _answer(ask, serial, "", lambda: verification.verify(ask.store, serial, ask.now))
 
 
 async def _tapped(ask: Ask, serial: str, tap: Tap) -> Kept:
+    """Each message is heard for itself; what is said of the record with it is the same for all."""
     counts = ask.request.method != "HEAD"
-    work = partial(verification.verify, counts=counts)
-    return kept_of(await ask.registry(work, serial, ask.now, tap))
+    heard = await ask.registry(verification.hear, serial, tap, ask.now, counts=counts)
+    kept = await _answer(
+        ask,
+        serial,
+        heard.status,
+        lambda: verification.verify_as_heard(ask.store, serial, heard, ask.now),
+    )
+    return structs.replace(kept, counter=heard.counter)
+
+
+async def _answer(ask: Ask, serial: str, heard: str, work: Callable[[], Answer]) -> Kept:
+    async def find() -> Kept:
+        return kept_of(await run_in_threadpool(work))
+
+    name = serials.normalised(serial) or serials.looked_up_as(serial)
+    return await ask.kept(f"record {name} {heard}", find)
 
 
 async def compare(ask: Ask, serial: str, body: wire.FreshPhoto) -> wire.Match:

@@ -24,7 +24,6 @@ from verifier.registry.checking import Checked, Disagrees, Tree
 from verifier.registry.photos import Compared
 from verifier.registry.tags import Heard, Tap
 from verifier.store import Store, at_one_instant
-from verifier.tables import objects as object_rows
 from verifier.tables import owners
 
 Json = dict[str, Any]
@@ -62,45 +61,52 @@ def verify(
     photo: Compared | None = None,
 ) -> Answer:
     """Answer for a serial.  *counts*: a tap is used up.  Raises ``UnknownSerial``."""
+    heard = hear(store, serial, tap, now_ms, counts=counts)
+    return verify_as_heard(store, serial, heard, now_ms, photo)
+
+
+def hear(store: Store, serial: str, tap: Tap | None, now_ms: int, *, counts: bool = True) -> Heard:
+    """What a message of the object's tag proves.  *counts*: it is used up.
+
+    Raises ``UnknownSerial``.
+    """
     with reading(store.engine) as connection:
-        row = objects.by_serial(connection, serial)
-        if row is None:
-            raise UnknownSerial(serial)
-        tag = tags.of_object(connection, row.object_id)
-    heard = _hear(store, tag, tap, now_ms, counts=counts)
-    with at_one_instant(store) as connection:  # an event more is another chain, and no broken one
-        return _answer(connection, store, row.object_id, heard, photo, now_ms)
-
-
-def verify_as_heard(store: Store, serial: str, heard: Heard, now_ms: int) -> Answer:
-    """The same, for a tap that was counted before.  Raises ``UnknownSerial``."""
-    with at_one_instant(store) as connection:
-        row = objects.by_serial(connection, serial)
-        if row is None:
-            raise UnknownSerial(serial)
-        return _answer(connection, store, row.object_id, heard, None, now_ms)
-
-
-def _hear(
-    store: Store, tag: Row[Any] | None, tap: Tap | None, now_ms: int, *, counts: bool
-) -> Heard:
+        tag = tags.of_object(connection, _find(connection, serial).object_id)
     if tag is None:
         return Heard("not_bound")
     if tap is None:
         return Heard("not_presented")
-    return tags.take(store, tag.tag_id, tap, now_ms) if counts else tags.look(store, tag, tap)
+    looked = tags.look(store, tag, tap)
+    # Nothing is written for what is no message: anybody could keep the house's own waiting.
+    if looked.status == "invalid" or not counts:
+        return looked
+    return tags.take(store, tag.tag_id, tap, now_ms)
+
+
+def verify_as_heard(
+    store: Store, serial: str, heard: Heard, now_ms: int, photo: Compared | None = None
+) -> Answer:
+    """Answer for a serial whose tag was heard before.  Raises ``UnknownSerial``."""
+    with at_one_instant(store) as connection:  # an event more is another chain, and no broken one
+        row = _find(connection, serial)
+        return _answer(connection, store, row, heard, photo, now_ms)
+
+
+def _find(connection: Connection, serial: str) -> Row[Any]:
+    row = objects.by_serial(connection, serial)
+    if row is None:
+        raise UnknownSerial(serial)
+    return row
 
 
 def _answer(
     connection: Connection,
     store: Store,
-    object_id: str,
+    row: Row[Any],
     heard: Heard,
     photo: Compared | None,
     now_ms: int,
 ) -> Answer:
-    # Read once more: what a tap has changed is in it.
-    row = connection.execute(select(object_rows).where(object_rows.c.object_id == object_id)).one()
     tree, checked = _check(connection, store, row)
     risk = counted.risk_of(connection, row, now_ms)
     verdict = confidence.judge(

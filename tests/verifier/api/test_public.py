@@ -369,3 +369,29 @@ async def test_a_label_has_a_linkset(house: House) -> None:
     assert code_of(unknown) == (404, "OBJECT_NOT_FOUND")
     described = await house.get("/.well-known/gs1resolver", key="missing")
     assert described.json()["resolverRoot"] == "https://id.example"
+
+
+async def test_a_made_up_message_costs_no_more_than_none(
+    house: House, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever adds a parameter gets around no kept answer, and keeps nobody from writing."""
+    found, tag = await tagged(house)
+    looks: list[str] = []
+    real = verification.verify_as_heard
+
+    def spy(store: Any, serial: str, *args: Any, **more: Any) -> Answer:
+        looks.append(serial)
+        return real(store, serial, *args, **more)
+
+    monkeypatch.setattr(verification, "verify_as_heard", spy)
+    taken: list[object] = []
+    monkeypatch.setattr("verifier.registry.tags.take", lambda *args: taken.append(args))
+    for number in range(20):
+        made_up = {"e": f"{number:032X}", "c": f"{number:016X}"}
+        answer = await verify(house, found["serial"], params=made_up)
+        assert tag_status(answer) == "invalid"
+    assert len(looks) == 1
+    assert not taken
+    assert asked == []
+    assert seen(house) == {("nfc", "invalid"): 20}
+    assert tag.counter == 0
