@@ -137,6 +137,7 @@ class Verifier:
     limits: Limits
     now_ms: Callable[[], int]
     monotonic: Callable[[], float]
+    awaited: list[str] = field(default_factory=list)  # serials of the demonstration, not ready yet
     answers: Answers = field(default_factory=Answers)
     house_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
     other_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
@@ -462,7 +463,8 @@ def _query(request: Request, wanted: type[T]) -> T:
     for name, text in fields.items():
         if text.lower() == "null":  # a text here, though it could be read as nothing
             raise bad_field(name, "null is no value")
-    return bodies.take(fields, wanted, strict=False)
+    said = {name: text for name, text in fields.items() if text}  # "?q=" asks for nothing
+    return bodies.take(said, wanted, strict=False)
 
 
 async def _within(seconds: float, reading: Awaitable[T]) -> T:

@@ -6,16 +6,16 @@ so may partial ones, whose width is in their name.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from verifier.api.calls import Ask, Raw
 from verifier.api.refusals import Refusal, bad_field
-from verifier.core import tiles, wire
+from verifier.core import signing, tiles, wire
 from verifier.core.merkle import leaf_hash
 from verifier.core.tiles import BadTilePath
-from verifier.registry import checking, log
+from verifier.registry import checking, keys, log
 from verifier.store import Store, at_one_instant
 from verifier.tables import events
 
@@ -65,6 +65,11 @@ async def consistency(ask: Ask, query: wire.ConsistencyQuery) -> wire.Consistenc
     return await ask.registry(_consistency, query.from_, query.to)
 
 
+async def did(ask: Ask) -> dict[str, Any]:
+    """The house as a decentralised identifier (did:web), with the keys that sign for it."""
+    return await ask.registry(_did)
+
+
 # ── From the registry ────────────────────────────────────────────────────────────────────
 
 
@@ -77,6 +82,30 @@ def _vkeys(store: Store) -> list[str]:
     with at_one_instant(store) as connection:
         found = checking.vkeys(connection, log.origin(store.public_url))
     return [vkey.write() for vkey in found]
+
+
+def _did(store: Store) -> dict[str, Any]:
+    with at_one_instant(store) as connection:
+        found = keys.known(connection).values()
+    host = store.public_url.partition("://")[2]
+    name = "did:web:" + host.replace(":", "%3A")
+    # A key that others may have signs for nobody; one that was only replaced has signed.
+    signing_keys = [key for key in found if key.purpose == "issuer" and key.compromised_at is None]
+    methods = [
+        {
+            "id": f"{name}#{key.kid}",
+            "type": "Multikey",
+            "controller": name,
+            "publicKeyMultibase": signing.multikey(key.ed25519),
+        }
+        for key in signing_keys
+    ]
+    return {
+        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+        "id": name,
+        "verificationMethod": methods,
+        "assertionMethod": [method["id"] for method in methods],
+    }
 
 
 def _tile(store: Store, level: int, index: int, width: int) -> bytes:

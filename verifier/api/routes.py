@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from verifier.api import internal, log, objects, owners, provenance, public, transfers
+from verifier.api import exports, internal, log, objects, owners, provenance, public, transfers
 from verifier.api.calls import INTERNAL, Call
 
 BASE: Final = "/api/v1/auction"
@@ -31,6 +31,9 @@ CALLS: Final = (
     Call("GET", BASE + "/objects/{serial}/provenance", provenance.read, None),
     Call("POST", BASE + "/objects/{serial}/provenance", provenance.report, WRITE, 201),
     Call("GET", BASE + "/objects/{serial}/proof", provenance.proof, None),
+    Call("GET", BASE + "/objects/{serial}/linked-art", exports.linked_art, None),
+    Call("GET", BASE + "/objects/{serial}/object-id", exports.object_id, None),
+    Call("GET", BASE + "/objects/{serial}/epcis", exports.epcis, None),
     Call("POST", BASE + "/provenance", provenance.report_of, WRITE, 201),
     Call("POST", BASE + "/transfers/initiate", transfers.initiate, TRANSFER, 201),
     Call("GET", BASE + "/transfers/{transfer_id}", transfers.read, TRANSFER),
@@ -46,6 +49,7 @@ CALLS: Final = (
     Call("GET", "/log/proof/inclusion", log.inclusion, None),
     Call("GET", "/log/proof/consistency", log.consistency, None),
     Call("GET", "/.well-known/tlog-vkeys", log.vkeys, None),
+    Call("GET", "/.well-known/did.json", log.did, None),
     Call("GET", "/.well-known/gs1resolver", public.resolver, None),
     Call("GET", "/01/{gtin}/{rest:path}", public.resolve_item, None),
     Call("GET", "/8004/{giai}", public.resolve_asset, None),

@@ -34,6 +34,19 @@ async def whole(house: House, size: int) -> list[bytes]:
     return [found[at : at + 32] for at in range(0, len(found), 32)]
 
 
+async def entries(house: House, size: int) -> list[bytes]:
+    """What was logged, out of the first bundle."""
+    answer = await house.get(f"/log/tile/entries/000.p/{size}", key="missing")
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["content-type"] == "application/octet-stream"
+    rest, found = answer.content, []
+    while rest:
+        (length,) = struct.unpack(">H", rest[:2])
+        found.append(rest[2 : 2 + length])
+        rest = rest[2 + length :]
+    return found
+
+
 async def test_tiles_and_bundles_make_the_signed_root(house: House) -> None:
     """Whoever has the files can make the root again, and reads what was signed in the bundles."""
     found = await house.register()
@@ -47,17 +60,10 @@ async def test_tiles_and_bundles_make_the_signed_root(house: House) -> None:
         for level, place, hash_ in merkle.completed(at, leaf, lambda *node: tree[node]):
             tree[level, place] = hash_
     assert merkle.root(signed.size, lambda *node: tree[node]) == signed.root
-    answer = await house.get(f"/log/tile/entries/000.p/{signed.size}", key="missing")
-    rest, entries = answer.content, []
-    while rest:
-        (length,) = struct.unpack(">H", rest[:2])
-        entries.append(rest[2 : 2 + length])
-        rest = rest[2 + length :]
-    assert [leaf_hash(entry) for entry in entries] == leaves
-    kinds = [json.loads(entry)["type"][1] for entry in entries]
+    logged = await entries(house, signed.size)
+    assert [leaf_hash(entry) for entry in logged] == leaves
+    kinds = [json.loads(entry)["type"][1] for entry in logged]
     assert kinds == ["KeyEvent"] * 4 + ["ProvenanceEvent"] * 4
-    assert "immutable" in answer.headers["cache-control"]
-    assert answer.headers["content-type"] == "application/octet-stream"
 
 
 async def test_only_what_is_signed_is_given_out(house: House) -> None:
@@ -134,3 +140,16 @@ async def test_what_cannot_be_proven_is_refused(house: House) -> None:
     ):
         answer = await house.get(f"/log/proof/{query}", key="missing")
         assert code_of(answer) == (400, code), query
+
+
+async def test_the_house_is_a_did_whose_key_signs_events(house: House) -> None:
+    """The key that a signed document names is among those of the house's did:web document."""
+    await house.register()
+    found = (await house.get("/.well-known/did.json", key="missing")).json()
+    assert found["id"] == "did:web:id.example"
+    [method] = found["verificationMethod"]
+    assert found["assertionMethod"] == [method["id"]]
+    [*_, last] = await entries(house, house.size())
+    event = json.loads(last)
+    assert event["type"][1] == "ProvenanceEvent"
+    assert method["publicKeyMultibase"] in event["proof"]["verificationMethod"]

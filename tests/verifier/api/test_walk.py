@@ -257,6 +257,8 @@ async def test_the_dashboard_goes_page_by_page(house: House) -> None:
     assert [one["title"] for one in found.json()["objects"]] == ["Object 3"]
     none = await house.get("dashboard/objects", params={"category": "watch"})
     assert none.json()["objects"] == []
+    blank = await house.get("dashboard/objects?status=consigned&category=&q=&limit=20&cursor=")
+    assert len(blank.json()["objects"]) == 5
 
 
 @pytest.mark.parametrize(("name", "begins"), [("qr.svg", b"<?xml"), ("qr.png", b"\x89PNG")])
