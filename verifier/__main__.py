@@ -28,14 +28,14 @@ import uvloop
 from engine import logs, presence
 from engine.settings import BadSetting, refuse_to_start, unusable_data_dir
 from gateway.books.store import BooksError
-from gateway.keys import BadKeys
+from gateway.keys import BadKeys, load_or_create
 from gateway.settings import GatewaySettings, read_gateway_settings
-from verifier import audit, bundle_command, keys_command
+from verifier import audit, bundle_command, demonstration, keys_command
 from verifier.api.calls import Application, Limits, Verifier
 from verifier.api.pages import PAGES
 from verifier.api.routes import CALLS
 from verifier.opening import open_registry
-from verifier.photographs.workers import Workers
+from verifier.photographs.workers import PictureTooHard, WorkerFailed, Workers, WorkersBusy
 from verifier.registry import scans
 from verifier.registry.scans import Counter
 from verifier.store import Store
@@ -110,12 +110,16 @@ async def _run(settings: GatewaySettings) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    store = open_registry(settings, _now_ms())
+    keys = load_or_create(settings, _now_ms())
+    store = open_registry(settings, keys, _now_ms())
     workers = Workers()
+    verifier = _verifier(settings, store, workers)
+    if keys.demo is not None:
+        verifier.awaited.extend(keys.demo.serials)
     try:
         listener = listen(settings.verifier_socket)
         try:
-            return await _serve(settings, _verifier(settings, store, workers), listener, stopping)
+            return await _serve(settings, verifier, listener, stopping)
         finally:
             settings.verifier_socket.unlink(missing_ok=True)
     finally:
@@ -143,6 +147,7 @@ async def _serve(
     working = [
         asyncio.create_task(_keep_writing_scans(verifier)),
         asyncio.create_task(_forget_scans(verifier.store)),
+        asyncio.create_task(_seed(verifier)),
     ]
     told = asyncio.create_task(stopping.wait())
     server = Server(_config(verifier))
@@ -180,6 +185,18 @@ async def _write_scans(verifier: Verifier) -> None:
         await asyncio.to_thread(verifier.scans.write, _now_ms())
     except BooksError as failure:  # the counts of this second; the next may be written
         log.warning("scans cannot be written", reason=str(failure))
+
+
+async def _seed(verifier: Verifier) -> None:
+    """Enter the demonstration's objects, where there is one, and then nothing more."""
+    serials = tuple(verifier.awaited)
+    try:
+        async for ready in demonstration.seed(verifier.store, verifier.workers, serials, _now_ms()):
+            verifier.awaited.remove(ready)
+    except (BooksError, WorkerFailed, WorkersBusy, PictureTooHard) as failure:
+        # The next start goes on; what is told of these objects waits for it.
+        log.error("the demonstration's objects are not all entered", reason=str(failure))
+    await asyncio.Event().wait()
 
 
 async def _forget_scans(store: Store) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -40,19 +40,19 @@ class _Catalogue(msgspec.Struct, frozen=True):
     lots: tuple[_Lot, ...]
 
 
-async def seed(store: Store, workers: Workers, serials: Sequence[str], now_ms: int) -> int:
-    """Register what is missing; how many objects that were."""
+async def seed(
+    store: Store, workers: Workers, serials: Sequence[str], now_ms: int
+) -> AsyncIterator[str]:
+    """Register, photograph and catalogue what is missing; each serial as its object is ready."""
     shipped = files("gateway").joinpath("demonstration.json").read_bytes()
     lots = msgspec.json.decode(shipped, type=_Catalogue).lots
-    made = 0
     for serial, lot in zip(serials, lots, strict=False):
-        made += await _seed_one(store, workers, serial, lot, now_ms)
-    return made
+        await _seed_one(store, workers, serial, lot, now_ms)
+        yield serial
 
 
-async def _seed_one(store: Store, workers: Workers, serial: str, lot: _Lot, now_ms: int) -> bool:
+async def _seed_one(store: Store, workers: Workers, serial: str, lot: _Lot, now_ms: int) -> None:
     found = await asyncio.to_thread(_there, store, serial)
-    is_new = found is None
     if found is None:
         found = await asyncio.to_thread(objects.register, store, _MODE, _said(serial, lot), now_ms)
     for angle, picture in zip(_ANGLES, _pictures(lot), strict=True):
@@ -64,7 +64,6 @@ async def _seed_one(store: Store, workers: Workers, serial: str, lot: _Lot, now_
             "cataloged", "auction_house", lot.description, {"catalogNumber": lot.lot_number}, None
         )
         await asyncio.to_thread(provenance.post, store, _MODE, found.row.object_id, said, now_ms)
-    return is_new
 
 
 def _there(store: Store, serial: str) -> Object | None:

@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 from engine import presence
 from engine.settings import BadSetting
 from gateway.books.store import BooksError, reading
-from gateway.keys import BadKeys
+from gateway.keys import BadKeys, load_or_create
 from gateway.settings import read_gateway_settings
 from verifier.core.wire import instant
 from verifier.opening import open_registry
@@ -45,7 +45,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return int(end.code or DONE)
     now_ms = time.time_ns() // 1_000_000
     try:
-        store = open_registry(read_gateway_settings(environ), now_ms)
+        settings = read_gateway_settings(environ)
+        store = open_registry(settings, load_or_create(settings, now_ms), now_ms)
     except (BadSetting, BadKeys, presence.Held, OSError) as complaint:
         return _refuse(str(complaint), ASKED_WRONGLY)
     except BooksError as failure:

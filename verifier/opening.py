@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect
 
 from engine.settings import BadSetting
 from gateway.archive import connected, open_as_it_is
-from gateway.keys import load_or_create
+from gateway.keys import HouseKeys, load_or_create
 from gateway.settings import GatewaySettings
 from verifier.registry import rotation
 from verifier.store import Store, open_store, store_on
@@ -21,13 +21,11 @@ HOUSE: Final = "Fairwarning"
 PHOTOGRAPHS: Final = "photographs"  # in DATA_DIR
 
 
-def open_registry(settings: GatewaySettings, now_ms: int) -> Store:
+def open_registry(settings: GatewaySettings, keys: HouseKeys, now_ms: int) -> Store:
     """Open it, with its tables and its keys made where they are missing.
 
-    Raises ``engine.settings.BadSetting``, ``gateway.keys.BadKeys``, ``presence.Held``,
-    ``BooksError`` and ``OSError``.
+    Raises ``engine.settings.BadSetting``, ``BooksError`` and ``OSError``.
     """
-    keys = load_or_create(settings, now_ms)
     store = open_store(
         settings.verifier_database_url,
         keys.verifier_key,

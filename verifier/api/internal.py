@@ -26,6 +26,8 @@ async def standing(ask: Ask, serial: str, query: wire.ModeQuery) -> wire.Standin
 
 async def news(ask: Ask, body: wire.News) -> wire.NewsTaken:
     """Take down what a sale did, once for each origin."""
+    if body.serial in ask.verifier.awaited:
+        raise Refusal("UNAVAILABLE", "The demonstration's objects are still being entered.")
     told = sales.News(**msgspec.structs.asdict(body))
     try:
         taken = await ask.registry(sales.take, told, ask.now)
