@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from gateway.books.store import reading
 from verifier.core import signing
@@ -25,3 +25,12 @@ def signed_link(store: Store, row: Row[Any]) -> str:
         key = keys.current(connection, store.vault, "link")
     signature = signing.sign_link(key.ed25519, row.link)
     return f"{row.link}?kid={key.kid[:_KEY_PREFIX]}&sig={signature}"
+
+
+def is_signed(connection: Connection, row: Row[Any], signature: str) -> bool:
+    """Did the house sign the object's link so?
+
+    Every link key it ever had counts: a label cannot be printed anew when a key is replaced.
+    """
+    ours = (key for key in keys.known(connection).values() if key.purpose == "link")
+    return any(signing.verify_link(key.ed25519, row.link, signature) for key in ours)
