@@ -227,11 +227,20 @@ def caller(gateway: Gateway, request: Request, status: Status, key: ApiKey | Non
         rate = None if counted is None else counted.said()
     said = {
         "address": address_of(gateway, request),
+        "host": _host(gateway, request),
         "country": _country(gateway, request),
         "key": known,
         "rate": rate,
     }
     return msgspec.json.encode(said)
+
+
+def _host(gateway: Gateway, request: Request) -> str | None:
+    """The name that the house was asked under: of use to tell visitors, and for nothing else."""
+    host = request.headers.get("host")
+    if not comes_by_a_proxy(gateway, request):
+        return host
+    return request.headers.get("x-forwarded-host", host)  # the proxy may ask by one of its own
 
 
 def _country(gateway: Gateway, request: Request) -> str | None:

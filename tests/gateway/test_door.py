@@ -329,6 +329,7 @@ async def test_nobody_is_named_without_a_key(web: httpx.AsyncClient, verifier: V
     await web.get(VERIFY)
     assert verifier.heard[0].caller == {
         "address": "127.0.0.1",
+        "host": web.base_url.netloc.decode(),
         "country": None,
         "key": {"status": "missing", "id": None, "mode": None, "scopes": []},
         "rate": None,
@@ -429,6 +430,19 @@ async def test_the_country_is_a_proxys_word(
     assert (first["address"], first["country"]) == ("127.0.0.1", None)
     assert (second["address"], second["country"]) == ("203.0.113.7", "CH")
     assert {other["country"] for other in others} == {None}
+
+
+async def test_the_verifier_is_told_the_name_that_was_asked(
+    gateway: Gateway, web: httpx.AsyncClient, verifier: Verifier
+) -> None:
+    """The visitor's own, also where a proxy asks by another; a visitor alone is not believed."""
+    headers = {"Host": "copied.example", "X-Forwarded-Host": "house.example"}
+    await web.get(VERIFY, headers=headers)
+    gateway.settings = replace(gateway.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    await web.get(VERIFY, headers=headers)
+    await web.get(VERIFY, headers={"Host": "copied.example"})
+    told = [heard.caller["host"] for heard in verifier.heard]
+    assert told == ["copied.example", "house.example", "copied.example"]
 
 
 async def test_other_origins_read_its_rates(
