@@ -46,9 +46,6 @@ class Clock:
 class Reader:
     """Reads no picture: says of each what a worker would, from its bytes alone."""
 
-    def __init__(self) -> None:
-        self.scores: list[Score] = []
-
     async def enrol(self, photo: bytes, anchors: int, others: Sequence[bytes] = ()) -> Enrolled:
         digest = hashlib.sha256(photo).hexdigest()
         return Enrolled(
