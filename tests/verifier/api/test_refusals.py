@@ -276,6 +276,20 @@ async def test_a_photograph_is_sent_as_a_form(still: House) -> None:
     assert code_of(refused) == (400, "INVALID_FIELD")
 
 
+async def test_a_photograph_lies_in_no_temporary_file(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large it is, it is on no disk before it is sealed."""
+
+    def rolled(*_: object) -> None:
+        raise AssertionError("a photograph on its way to a file")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", rolled)
+    found = await house.register()
+    answer = await house.photograph(found, "front", b"x" * 3_000_000)
+    assert answer.status_code == 201, answer.text
+
+
 async def test_what_is_wrong_with_a_picture_has_its_status(
     still: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
