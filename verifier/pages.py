@@ -246,6 +246,7 @@ def object_page(house: House, dossier: Dossier) -> bytes:
         custody=[_hands(one) for one in dossier.custody],
         transfer=None if dossier.transfer is None else _transfer(dossier),
         alert=_alert(dossier.told),
+        exports=_EXPORTS,
     )
 
 
@@ -546,6 +547,11 @@ _LEVEL_WORDS: Final[Mapping[str, str]] = {
     "medium": "Medium risk",
     "high": "High risk",
 }
+_EXPORTS: Final = (
+    ("object-id", "Object ID, for police and insurers"),
+    ("linked-art", "Linked Art, for museums"),
+    ("epcis", "EPCIS, for logistics"),
+)
 _SALE_WORDS: Final[Mapping[str, str]] = {
     "registration": "Registration",
     "sale": "Sale",
@@ -599,8 +605,9 @@ def _hands(one: Handover) -> Json:
     return {
         "from": "nobody" if row.from_role is None else row.from_role,
         "to": row.to_role,
-        "giver": "" if row.from_id is None else _person(one.giver),
-        "taker": _person(one.taker),
+        # What the house holds is somebody else's: it is no owner.
+        "giver": "" if row.from_id is None or row.from_role == "House" else _person(one.giver),
+        "taker": "" if row.to_role == "House" else _person(one.taker),
         "kind": _SALE_WORDS[row.transfer_type],
     }
 

@@ -21,7 +21,8 @@ from tests.verifier.software_tag import SoftwareTag
 from verifier import pages
 from verifier.photographs.jobs import Score
 from verifier.photographs.workers import BadPicture, MatchingUnavailable
-from verifier.registry import labels, tags
+from verifier.registry import labels, owners, tags
+from verifier.registry import transfers as transfers_registry
 from verifier.registry.objects import Object
 from verifier.store import Store
 from verifier.tables import alerts, entries, events, objects, photos, scans
@@ -155,7 +156,7 @@ async def test_nobody_is_named_and_no_moment_is_told(house: House) -> None:
     found = desk.ready(kept, NOW, description="Bought from Mrs Invented")
     buyer = desk.owner(kept, "Ada", NOW)
     begun = desk.begun(kept, found, buyer, NOW)
-    desk.transfers.confirm(kept, desk.MODE, begun.row.transfer_id, begun.code, NOW)
+    transfers_registry.confirm(kept, desk.MODE, begun.row.transfer_id, begun.code, NOW)
     answer = await look(house, found)
     assert verdict(answer) == ("Sold, title passed on 18 Feb 2026", "note")
     row = desk.again(kept, found).row
@@ -295,7 +296,7 @@ async def test_a_copied_address_is_told(house: House) -> None:
     found = desk.ready(house.verifier.store, NOW)
 
     async def at(host: str | None) -> str:
-        more = {"headers": {"x-fairwarning-caller": _caller(host)}}
+        more: Json = {"headers": {"x-fairwarning-caller": _caller(host)}}
         return words(await look(house, found, **more))
 
     for ours in (None, "id.example", "ID.example:443"):
@@ -648,11 +649,11 @@ async def test_the_house_sees_all_that_it_has_said(house: House) -> None:
     house.clock.pass_(73 * 3600)
     assert "The code was not used in time" in words(await house.get(path))
     buyer = begun.row.to_id
-    desk.transfers.cancel(kept, desk.MODE, begun.row.transfer_id, NOW)
+    transfers_registry.cancel(kept, desk.MODE, begun.row.transfer_id, NOW)
     private = desk.begun(kept, found, buyer, NOW)
-    desk.transfers.confirm(kept, desk.MODE, private.row.transfer_id, private.code, NOW)
+    transfers_registry.confirm(kept, desk.MODE, private.row.transfer_id, private.code, NOW)
     assert "Ada" in words(await house.get(path))
-    desk.owners.erase(kept, desk.MODE, buyer, NOW)
+    owners.erase(kept, desk.MODE, buyer, NOW)
     said = words(await house.get(path))
     assert "Ada" not in said
     assert "(erased)" in said
