@@ -50,7 +50,7 @@ WRITE: Final = "provenance:write"
 _ASK_AGAIN: Final = {"cache-control": "no-cache"}
 _UNTOUCHED: Final = {"cache-control": "no-store"}
 _AN_HOUR: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
-_TYPES: Final = {".css": "text/css", ".js": "text/javascript"}
+_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 _FILES: Final = {path.name: path.read_bytes() for path in sorted(pages.STATIC.iterdir())}
 _DEFAULT_PORTS: Final = (":80", ":443")
 
