@@ -18,7 +18,8 @@ def waves(height: int, width: int, a: float, b: float, c: float) -> np.ndarray[A
     y, x = np.mgrid[0:height, 0:width]
     grey = 128 + 60 * np.sin(x * a + y * b) + 50 * np.cos(x * y * c)
     layers = np.stack([grey, grey[::-1], grey[:, ::-1]], axis=-1)
-    return np.clip(layers, 0, 255).astype(np.uint8)
+    rgb: np.ndarray[Any, Any] = np.clip(layers, 0, 255).astype(np.uint8)
+    return rgb
 
 
 def blocks(height: int, width: int, n: int) -> np.ndarray[Any, Any]:

