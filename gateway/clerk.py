@@ -6,7 +6,8 @@ archive with the bookmark that says how far it came: after a kill it goes on exa
 A history that is not the one it has been following is never written over; the clerk stops.
 
 What an event means to money is written in the same transaction, and what the log is to be
-told of it is said afterwards (``gateway.settlement``).  The clerk also puts the demonstration
+told of it is said afterwards (``gateway.settlement``), as is what the verifier is to be told
+(``gateway.reporting``).  The clerk also puts the demonstration
 sale into the log where that is missing.
 
 At the end it goes on for as long as a gateway is there, because a gateway answers out of the
@@ -37,10 +38,12 @@ from engine.settings import BadSetting, LogSettings, refuse_to_start, unusable_d
 from engine.streams import Log, Position, StreamError, UnsupportedServer
 from gateway import archive, demonstration, keys, sealing
 from gateway.archive import ArchiveError, Bookmark, Passage
-from gateway.books import once, outbox, sessions, signing_in
+from gateway.books import news, once, outbox, sessions, signing_in
 from gateway.books.store import BooksError, Vault, open_books
 from gateway.deliveries import Outside, deliver, payments_of
+from gateway.line import Line
 from gateway.mail import postbox
+from gateway.reporting import Reporting, report
 from gateway.settings import GatewaySettings, read_gateway_settings
 from gateway.settlement import Duties, TokenAuctions
 
@@ -137,9 +140,11 @@ async def _work(
     if house_keys.demo is not None:
         await _seed(house_keys, log, engine, books, shards, stopping)
     alone = asyncio.Event()
+    line = Line(settings.verifier_socket)
     beside = [
         asyncio.create_task(_set_when_alone(settings.log, stopping, alone)),
         asyncio.create_task(deliver(_outside(settings, house_keys, books), clerk.written)),
+        asyncio.create_task(report(_reporting(house_keys, books, line), clerk.happened)),
         asyncio.create_task(_sweep(books)),
     ]
     try:
@@ -151,6 +156,7 @@ async def _work(
         for outcome in await asyncio.gather(*beside, return_exceptions=True):
             if isinstance(outcome, Exception):  # nothing of the sale hangs on these
                 _log.error("a duty of the clerk ended", exc_info=outcome)
+        line.close()
 
 
 def _outside(settings: GatewaySettings, house_keys: keys.HouseKeys, books: Engine) -> Outside:
@@ -164,6 +170,11 @@ def _outside(settings: GatewaySettings, house_keys: keys.HouseKeys, books: Engin
         settings.public_url,
         settings.webhook_allow_private,
     )
+
+
+def _reporting(house_keys: keys.HouseKeys, books: Engine, line: Line) -> Reporting:
+    vault, salt = Vault(house_keys.vault_key), keys.anonymity_salt(house_keys)
+    return Reporting(books, vault, salt, line, _now_ms)
 
 
 async def _sweep(books: Engine) -> None:
@@ -215,7 +226,9 @@ class Clerk:
         self._duties = duties
         # What the log itself said of a shard, to be compared when reading gets there.
         self._said: dict[int, Position] = {}
-        self.written = asyncio.Event()  # there may be something to be sent
+        # There may be something to be sent: for the sender, and for the reporter.
+        self.written = asyncio.Event()
+        self.happened = asyncio.Event()
 
     @classmethod
     async def begin(
@@ -279,6 +292,7 @@ class Clerk:
         if self._duties is not None:
             self._duties.hear(passages)
         self.written.set()
+        self.happened.set()
         return sum(len(passage.events) for passage in passages)
 
     async def attend(self) -> None:
@@ -298,6 +312,7 @@ class Clerk:
     def _intend(self, connection: Connection, passages: Sequence[Passage]) -> None:
         """What is to be told of it outside is written down with it."""
         for passage in passages:
+            news.intend(connection, passage)
             outbox.intend(connection, passage, self._salt)
 
     async def _passage(self, shard: int, entries: Sequence[tuple[int, bytes]]) -> Passage:

@@ -8,6 +8,7 @@ itself.  Token auctions are paid when they are settled, and have no payments her
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -65,10 +66,17 @@ async def complete(ask: Ask, body: OrderSaid) -> PaidClaims:
     """Use a payment token up for an order, once; the same order is answered as before."""
     keys, mode, order_id = ask.gateway.keys, ask.caller.mode, body.order_id
     try:
-        found = await ask.books(payments.complete, keys, mode, body.token, order_id, ask.now)
+        found = await ask.books(
+            payments.complete, keys, mode, body.token, order_id, ask.now, partial(_serial, ask)
+        )
     except BadField as fault:
         raise bad_field(fault.field, str(fault)) from fault
     return msgspec.convert({**_worth(found), "orderId": order_id}, PaidClaims)
+
+
+def _serial(ask: Ask, auction_id: str) -> str | None:
+    lot = ask.gateway.saleroom.lot(auction_id)
+    return None if lot is None else lot.catalogue.serial
 
 
 def _worth(found: dict[str, Any] | Refused) -> dict[str, Any]:

@@ -14,7 +14,7 @@ what was sold to whom (the archive), and what the house does about a lot that wa
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -36,6 +36,7 @@ from sqlalchemy import (
 from engine.core.messages import Mode
 from gateway import archive
 from gateway.archive import metadata
+from gateway.books import news
 from gateway.books.store import BadField, in_turn, reading, writing
 from gateway.keys import BadToken, HouseKeys, read_signed, sign
 
@@ -198,11 +199,18 @@ def validate(
 
 
 def complete(
-    engine: Engine, keys: HouseKeys, mode: Mode, token: str, order_id: str, now_ms: int
+    engine: Engine,
+    keys: HouseKeys,
+    mode: Mode,
+    token: str,
+    order_id: str,
+    now_ms: int,
+    serial_of: Callable[[str], str | None],
 ) -> dict[str, Any] | Refused:
     """Use the token up for this order: its claims, to the same order again and again.
 
-    Raises ``BadField`` for what cannot be an order's name.
+    *serial_of* names the object that an auction has sold, of which the verifier is to be told
+    that it was paid for; None: nobody is told.  Raises ``BadField`` for what cannot be an order's name.
     """
     if not 1 <= len(order_id) <= _LONGEST_ORDER or not order_id.isprintable():
         raise BadField("orderId", f"a text of 1 to {_LONGEST_ORDER} characters was expected")
@@ -218,6 +226,8 @@ def complete(
         refused = _worth(connection, keys, claims, now_ms)
         if refused is None:
             _use_up(connection, keys, claims, order_id, now_ms)
+            if (serial := serial_of(auction_id)) is not None:
+                news.paid(connection, mode, serial, claims, now_ms)
     return refused or claims
 
 

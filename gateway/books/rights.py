@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
-from gateway.books import sessions, signing_in
+from gateway.books import news, sessions, signing_in
 from gateway.books.people import get, persons
 from gateway.books.store import Vault, in_turn, reading, writing
 from gateway.core.consumer import instant
@@ -63,6 +63,7 @@ def erase(engine: Engine, vault: Vault, consumer_id: str, now_ms: int) -> bool:
             return False
         signing_in.forget(connection, vault, person)
         sessions.revoke_all(connection, consumer_id, now_ms)
+        news.erased(connection, person.mode, consumer_id, now_ms)  # the verifier forgets as well
         connection.execute(
             update(persons)
             .where(persons.c.consumer_id == consumer_id)

@@ -84,7 +84,9 @@ async def test_until_the_lot_is_paid_for(gateway: Gateway, web: httpx.AsyncClien
     token = payments.issue(gateway.books, gateway.keys, sold, [sold], NOW)
     assert isinstance(token, str)
     assert await erased(gateway, web) == STANDS
-    paid = payments.complete(gateway.books, gateway.keys, "test", token, "order-1", NOW)
+    paid = payments.complete(
+        gateway.books, gateway.keys, "test", token, "order-1", NOW, lambda _: None
+    )
     assert isinstance(paid, dict)
     assert await erased(gateway, web) == GONE
 

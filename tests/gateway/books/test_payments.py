@@ -37,7 +37,9 @@ class Till:
     def complete(
         self, token: str, order_id: str = "order-1", now_ms: int = NOW
     ) -> dict[str, Any] | Refused:
-        return payments.complete(self.books, self.house, "test", token, order_id, now_ms)
+        return payments.complete(
+            self.books, self.house, "test", token, order_id, now_ms, lambda _: None
+        )
 
     def reissue(self, now_ms: int = NOW, sold: Sold = BOWL) -> str:
         token = self.issue(sold, [sold], now_ms)
@@ -140,7 +142,10 @@ def test_live_and_test_do_not_pay_for_each_other(books: Engine, house: HouseKeys
     test = payments.first_token(house, BOWL)
     assert payments.validate(books, house, "test", live, NOW) is Refused.INVALID
     assert payments.validate(books, house, "live", test, NOW) is Refused.INVALID
-    assert payments.complete(books, house, "live", test, "order-1", NOW) is Refused.INVALID
+    assert (
+        payments.complete(books, house, "live", test, "order-1", NOW, lambda _: None)
+        is Refused.INVALID
+    )
 
 
 # ── Taking ───────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from gateway import archive
-from gateway.books import apikeys, once, payments, people, sessions, signing_in
+from gateway.books import apikeys, news, once, payments, people, sessions, signing_in
 
 OURS = {
     table.name
@@ -22,6 +22,8 @@ OURS = {
         apikeys.api_keys,
         payments.payments,
         once.once,
+        news.news,
+        news.heard,
     )
 }
 

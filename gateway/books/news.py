@@ -1,0 +1,345 @@
+"""What the verifier is to be told of the sales, and what has been heard from it.
+
+A row is one thing that happened to an object: written in the transaction in which it became
+known, by ``intend`` with the events that it follows from, by ``paid`` with a payment, by
+``erased`` with an erasure; told later, until it is answered (``gateway.reporting``).  Its
+``origin`` follows from the place in the log, the payment or the person alone: written down
+again it stays one row, and the verifier, who keeps origins for ever, takes it once.  Rows stay,
+and the last one of an auction says whether it still lists its object.
+
+No row holds a name or an address; a winner's are looked up when it is told.  ``heard`` says up
+to where the verifier's own happenings have been passed on to webhooks.
+
+All functions block: call them in a thread.  Leaves to others: what an event means to an object
+(``gateway.core.news``), and sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    Table,
+    Text,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from engine.core.messages import LotSettled, Mode
+from gateway import archive
+from gateway.archive import Passage, auctions, metadata, sales
+from gateway.books import webhooks
+from gateway.books.outbox import currency_of, offers
+from gateway.books.store import reading, writing
+from gateway.core.news import TELLING, Kind, News, Offered, news_of, origin_of
+from gateway.core.webhooks import Happening, delivery_id, envelope
+
+news: Final = Table(
+    "news",
+    metadata,
+    # Of one object the lower is told first.  SQLite counts only an INTEGER by itself.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("origin", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("serial", Text),  # null: it is about a person
+    Column("auction_id", Text, index=True),
+    Column("log_seq", BigInteger),  # the event that it follows from; null: from none
+    Column("lot_number", Text),
+    Column("hammer_price", BigInteger),  # minor units
+    Column("currency", Text),
+    Column("exponent", Integer),
+    Column("consumer_id", Text),  # private
+    Column("at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),  # null: to be told
+    Column("reason", Text),  # why the verifier would not take it
+    Index("ix_news_due", "done_at", "number"),
+)
+
+heard: Final = Table(
+    "heard",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),  # of the last happening that was passed on
+)
+
+_SOURCE: Final = "verifier"
+_AT_ONCE: Final = 500
+
+
+class Due(NamedTuple):
+    """One thing to be told."""
+
+    number: int
+    origin: str
+    kind: Kind
+    mode: Mode
+    serial: str | None
+    auction_id: str | None
+    lot_number: str | None
+    hammer_price: int | None
+    currency: str | None
+    exponent: int | None
+    consumer_id: str | None
+    at: int
+
+
+class Heard(NamedTuple):
+    """One thing that the verifier has to say to webhooks."""
+
+    number: int
+    mode: Mode
+    happening: Happening
+
+
+# ── Writing down ─────────────────────────────────────────────────────────────────────────
+
+
+def intend(connection: Connection, passage: Passage) -> int:
+    """Write down what the passage means to objects; how many pieces of news that makes.
+
+    In the transaction that writes the passage's rows, after them, and before ``outbox.intend``,
+    which moves on what was last said of the lots.
+    """
+    moved = [(place, event) for place, event in passage.events if isinstance(event, TELLING)]
+    names = list(dict.fromkeys(event.auction_id for _, event in moved))
+    facts = _facts(connection, names)
+    lots = _lots_before(connection, facts, passage.before.seq)
+    rows: list[dict[str, Any]] = []
+    for place, event in moved:
+        lot, about = lots[event.auction_id], facts[event.auction_id]
+        won = {}
+        if isinstance(event, LotSettled) and lot.listed is not None:
+            won = _won(connection, about)
+        for told in news_of(event, lot, is_won=bool(won)):
+            origin = origin_of(passage.before.lineage, passage.shard, place, told.kind)
+            rows.append({**_row(told, about, event.at), **won, "origin": origin, "log_seq": place})
+    return _put(connection, rows)
+
+
+def _row(told: News, about: Any, at: int) -> dict[str, Any]:
+    return {
+        "kind": told.kind,
+        "mode": about.mode,
+        "serial": told.serial,
+        "auction_id": about.auction_id,
+        "lot_number": told.lot_number,
+        "hammer_price": None,
+        "currency": None,
+        "exponent": None,
+        "consumer_id": None,
+        "at": at,
+    }
+
+
+_FACTS: Final = (
+    select(
+        auctions.c.auction_id,
+        auctions.c.serial,
+        auctions.c.lot_number,
+        auctions.c.in_tokens,
+        auctions.c.terms,
+        sales.c.mode,
+        sales.c.currency,
+        sales.c.exponent,
+        offers.c.said,
+    )
+    .join_from(auctions, sales)
+    .outerjoin(offers, offers.c.auction_id == auctions.c.auction_id)
+)
+
+
+def _facts(connection: Connection, auction_ids: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for start in range(0, len(auction_ids), _AT_ONCE):
+        some = auctions.c.auction_id.in_(auction_ids[start : start + _AT_ONCE])
+        for row in connection.execute(_FACTS.where(some)):
+            found[row.auction_id] = row
+    return found
+
+
+def _lots_before(connection: Connection, facts: Mapping[str, Any], seq: int) -> dict[str, Offered]:
+    """The lots as they were after that event."""
+    listed = _listed(connection, list(facts), seq)
+    return {
+        name: Offered(
+            # The lot's row speaks of it as it is after the passage already.
+            serial=(row.said or {}).get("serial", row.serial),
+            lot_number=(row.said or {}).get("lot_number", row.lot_number),
+            in_tokens=row.in_tokens,
+            listed=listed.get(name),
+        )
+        for name, row in facts.items()
+    }
+
+
+def _listed(connection: Connection, auction_ids: Sequence[str], seq: int) -> dict[str, str]:
+    """The serial of every auction whose object was listed by it after that event.
+
+    An archive that is written anew finds news of what is still to come.
+    """
+    found: dict[str, str] = {}
+    query = select(news.c.auction_id, news.c.kind, news.c.serial).where(news.c.log_seq <= seq)
+    query = query.order_by(news.c.number)
+    for start in range(0, len(auction_ids), _AT_ONCE):
+        some = news.c.auction_id.in_(auction_ids[start : start + _AT_ONCE])
+        for auction_id, kind, serial in connection.execute(query.where(some)):
+            if kind == "listed":
+                found[auction_id] = serial
+            else:
+                found.pop(auction_id, None)
+    return found
+
+
+def _won(connection: Connection, about: Any) -> dict[str, Any]:
+    """Who has bought the object, and for how much; nothing where nobody has."""
+    winners = archive.winners(connection, about.auction_id)
+    if not winners:
+        return {}
+    currency, exponent = currency_of(about)
+    return {
+        "hammer_price": winners[0].amount,
+        "currency": currency,
+        "exponent": exponent,
+        "consumer_id": winners[0].consumer_id,
+    }
+
+
+def paid(
+    connection: Connection,
+    mode: Mode,
+    serial: str,
+    claims: Mapping[str, Any],
+    at: int,
+) -> None:
+    """An object was paid for: *claims* are those of the payment token that was used up."""
+    whole, _, cents = str(claims["amount"]).partition(".")
+    row = {
+        "origin": origin_of("paid", claims["jti"]),
+        "kind": "paid",
+        "mode": mode,
+        "serial": serial,
+        "auction_id": claims["auction"],
+        "hammer_price": int(whole + cents),
+        "currency": claims["currency"],
+        "exponent": len(cents),
+        "consumer_id": claims["consumer"],
+        "at": at,
+    }
+    _put(connection, [row])
+
+
+def erased(connection: Connection, mode: Mode, consumer_id: str, at: int) -> None:
+    """A person was forgotten."""
+    row = {
+        "origin": origin_of("erased", consumer_id),
+        "kind": "erased",
+        "mode": mode,
+        "consumer_id": consumer_id,
+        "at": at,
+    }
+    _put(connection, [row])
+
+
+def _put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    if rows:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(news).on_conflict_do_nothing(index_elements=[news.c.origin])
+        connection.execute(insert, rows)
+    return len(rows)
+
+
+# ── Telling ──────────────────────────────────────────────────────────────────────────────
+
+
+def due(engine: Engine) -> list[Due]:
+    """What can be told now: of each object the oldest thing that it has not been told.
+
+    That somebody has paid waits until the sale itself has been told.
+    """
+    columns = [news.c[name] for name in Due._fields]
+    query = select(*columns).where(news.c.done_at.is_(None)).order_by(news.c.number)
+    with reading(engine) as connection:
+        waiting = [Due(*row) for row in connection.execute(query.limit(_AT_ONCE))]
+        told = _sold(connection, [one.auction_id for one in waiting if one.kind == "paid"])
+    first: dict[tuple[str, str | int], Due] = {}
+    for one in waiting:
+        if one.kind == "paid" and one.auction_id not in told:
+            continue
+        first.setdefault((one.mode, one.serial or one.number), one)
+    return list(first.values())
+
+
+def _sold(connection: Connection, auction_ids: Iterable[str | None]) -> set[str]:
+    """Those of the auctions of whose sale the verifier has been told."""
+    named = list(auction_ids)
+    if not named:
+        return set()
+    query = select(news.c.auction_id).where(news.c.kind == "sold", news.c.done_at.is_not(None))
+    return set(connection.scalars(query.where(news.c.auction_id.in_(named))))
+
+
+def done(engine: Engine, told: Due, reason: str | None, now_ms: int) -> None:
+    """The verifier has answered; *reason*: why it would not take it."""
+    mine = update(news).where(news.c.number == told.number)
+    with writing(engine) as connection:
+        connection.execute(mine.values(done_at=now_ms, reason=reason))
+
+
+# ── Listening ────────────────────────────────────────────────────────────────────────────
+
+
+def heard_up_to(engine: Engine) -> int:
+    """The number of the last happening that was passed on; 0: none was."""
+    query = select(func.coalesce(func.max(heard.c.number), 0)).where(heard.c.source == _SOURCE)
+    with reading(engine) as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def pass_on(engine: Engine, found: Sequence[Heard], salt: bytes) -> int:
+    """Write down whom to tell of what the verifier has said, once; how many tellings that makes.
+
+    *salt* is the house's secret, which the ids of deliveries are made with.
+    """
+    with writing(engine) as connection:
+        listeners = webhooks.listeners(connection)
+        rows = [
+            _delivery(webhook_id, one, salt)
+            for one in found
+            for webhook_id in listeners.get((one.mode, one.happening.type), ())
+        ]
+        webhooks.put(connection, rows)
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        bookmark = {"source": _SOURCE, "number": found[-1].number}
+        mine = dialect.insert(heard).values(bookmark)
+        connection.execute(
+            mine.on_conflict_do_update(
+                index_elements=[heard.c.source], set_={"number": mine.excluded.number}
+            )
+        )
+    return len(rows)
+
+
+def _delivery(webhook_id: str, one: Heard, salt: bytes) -> dict[str, Any]:
+    name = delivery_id(webhook_id, f"{_SOURCE}|{one.number}", 0, salt)
+    return {
+        "delivery_id": name,
+        "webhook_id": webhook_id,
+        "type": one.happening.type,
+        "auction_id": None,
+        "consumer_id": None,
+        "body": envelope(name, one.happening, one.mode),
+        "state": "pending",
+        "attempts": 0,
+        "next_at": 0,
+        "created_at": one.happening.at,
+    }
