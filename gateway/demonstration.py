@@ -8,6 +8,7 @@ a start that was cut off half-way is made good by the next.
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import chain, repeat
 from typing import Final
 
 import msgspec
@@ -102,6 +103,8 @@ def plan(demo: Demo, catalogue: DemoCatalogue, now_ms: int) -> list[Command]:
             f"the demonstration has {len(lots)} lots and keys.json names {len(demo.auction_ids)}"
         )
     ends = _ends(len(demo.auction_ids))
+    # The first lots are of objects; the verifier registers them when it starts.
+    serials = chain(demo.serials, repeat(None))
     return [
         CreateSale(demo.sale_id, sale.name, sale.currency, sale.exponent, registration="open"),
         *(
@@ -109,8 +112,12 @@ def plan(demo: Demo, catalogue: DemoCatalogue, now_ms: int) -> list[Command]:
             for bidder in demo.bidders
         ),
         *(
-            AddLot(auction_id, demo.sale_id, _terms(lot, now_ms, now_ms + end), _printed(lot))
-            for auction_id, lot, end in zip(demo.auction_ids, lots, ends, strict=False)
+            AddLot(
+                auction_id, demo.sale_id, _terms(lot, now_ms, now_ms + end), _printed(lot, serial)
+            )
+            for auction_id, lot, end, serial in zip(
+                demo.auction_ids, lots, ends, serials, strict=False
+            )
         ),
     ]
 
@@ -134,7 +141,7 @@ def _terms(lot: DemoLot, opens_at: int, closes_at: int) -> Terms:
     )
 
 
-def _printed(lot: DemoLot) -> Catalogue:
+def _printed(lot: DemoLot, serial: str | None) -> Catalogue:
     return Catalogue(
         lot.lot_number,
         lot.name,
@@ -143,4 +150,5 @@ def _printed(lot: DemoLot) -> Catalogue:
         lot.estimate_high,
         lot.photos,
         lot.provenance,
+        serial,
     )

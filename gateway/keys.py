@@ -24,6 +24,8 @@ import os
 import re
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -38,6 +40,7 @@ from engine import presence
 from engine.core.messages import Mode
 from gateway.core.naming import ALPHABET, ORGANIZATION
 from gateway.settings import GatewaySettings
+from verifier.core.serials import new_serial
 
 KeyKind = Literal["publishable", "secret", "operator"]
 
@@ -46,6 +49,7 @@ _ACCESS_TYPE: Final = "at+jwt"  # RFC 9068
 GUEST_PREFIX: Final = "guest_"  # of a consumer id; the engine knows a guest by it too
 _DEMO_TOKEN_S: Final = 30 * 24 * 3600
 _DEMO_AUCTIONS: Final = 14
+_DEMO_OBJECTS: Final = 8
 DEMO_MODE: Final[Mode] = "test"  # its keys are: pk_test_…
 _SESSION_PREFIX: Final = "ses_"
 # Written in one way only: no leading zero, and hexadecimal digits in lower case.
@@ -146,7 +150,8 @@ def load_or_create(settings: GatewaySettings, now_ms: int) -> HouseKeys:
         try:
             if settings.demo:
                 keys = _house_keys({**written, "demo": None}, settings, private_key, master_key)
-                written["demo"] = _renewed_demo(written.get("demo") or _new_demo(), keys, now_ms)
+                demo = written.get("demo") or _new_demo(now_ms)
+                written["demo"] = _renewed_demo(demo, keys, now_ms)
             keys = _house_keys(written, settings, private_key, master_key)
         except (KeyError, TypeError, ValueError, AttributeError) as failure:
             raise BadKeys(f"{file} lacks or misstates {failure}") from failure
@@ -431,13 +436,15 @@ _NAMES: Final = (
 )
 
 
-def _new_demo() -> dict[str, Any]:
+def _new_demo(now_ms: int) -> dict[str, Any]:
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     tail = random_name(10)  # the sale's part of every id: it decides the shard of its lots
     return {
         "bidders": [_new_bidder(name, 101 + number) for number, name in enumerate(_NAMES)],
         "sale_id": f"seq_{tail}",
         "auction_ids": [f"auction_{tail}_{lot}" for lot in _different_names(_DEMO_AUCTIONS, 4)],
-        "serials": [],
+        # The first lots are of objects that the verifier knows.
+        "serials": [new_serial(day, partial(secrets.token_bytes, 8)) for _ in range(_DEMO_OBJECTS)],
     }
 
 

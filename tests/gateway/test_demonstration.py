@@ -109,6 +109,13 @@ def test_every_lot_is_printed_in_full(wishes: list[Command]) -> None:
     assert len(set(numbers)) == len(numbers)
 
 
+def test_the_first_lots_are_of_objects(demo: keys.Demo, wishes: list[Command]) -> None:
+    """Each serial of keys.json on one lot, and the others without."""
+    assert len(demo.serials) == 8
+    serials = [lot.catalogue.serial for lot in lots(wishes)]
+    assert serials == [*demo.serials, *[None] * (len(serials) - 8)]
+
+
 def test_more_lots_than_the_catalogue_has_are_not_made_up(demo: keys.Demo) -> None:
     """Keys of another version's demonstration are told, not half followed."""
     catalogue = read_catalogue()

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway import keys
 from gateway.settings import read_gateway_settings
+from verifier.core.serials import is_ours
 
 NOW = 1_767_225_600_000
 DAY_MS = 24 * 3600 * 1000
@@ -52,7 +53,21 @@ def test_the_file_has_the_shape_that_was_promised(tmp_path: Path) -> None:
     assert re.fullmatch(r"optr_test_\w{40}", found["operator_key"])
     demo = found["demo"]
     assert set(demo) == {"bidders", "sale_id", "auction_ids", "serials"}
-    assert demo["serials"] == []
+    assert len(set(demo["serials"])) == 8
+    assert all(is_ours(serial) for serial in demo["serials"])
+    assert {serial[:9] for serial in demo["serials"]} == {"AUC260101"}
+
+
+def test_a_demonstration_of_before_keeps_its_lots_without_objects(tmp_path: Path) -> None:
+    """Its sale stands in the log already: no serial is made up for it afterwards."""
+    made(tmp_path)
+    file = tmp_path / "keys.json"
+    found = written(tmp_path)
+    found["demo"]["serials"] = []
+    file.write_text(json.dumps(found))
+    house = made(tmp_path, NOW + 1)
+    assert house.demo is not None
+    assert house.demo.serials == ()
 
 
 def test_the_demonstration_has_its_people(tmp_path: Path) -> None:
