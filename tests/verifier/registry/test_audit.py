@@ -11,11 +11,14 @@ from typing import Any, Final
 import pytest
 
 from gateway.books.store import reading
+from gateway.keys import load_or_create
+from gateway.settings import read_gateway_settings
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW, opened
 from tests.verifier.registry.populated import HOUR, populate
 from verifier import audit as command
 from verifier.audit import audit
+from verifier.opening import open_registry
 from verifier.registry import bundles, keys, rotation
 from verifier.registry.checking import Disagrees
 from verifier.store import Store
@@ -313,6 +316,28 @@ def test_the_audit_works_on_postgresql(postgresql_store: Store) -> None:
 
 
 # ── The command ──────────────────────────────────────────────────────────────────────────
+
+
+def test_the_command_audits_an_installation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside a verifier that has it open; 0 and a line a check, 1 and what disagrees, 2 where
+    the house's keys are gone."""
+    environ = {"DATA_DIR": str(tmp_path)}
+    settings = read_gateway_settings(environ)
+    store = open_registry(settings, load_or_create(settings, NOW), NOW)
+    populate(store)
+    assert command.main([], environ) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    Raw(tmp_path / "verifier.db").run("UPDATE v_objects SET title = 'A better one'")
+    assert command.main([], environ) == 1
+    found = capsys.readouterr().out.splitlines()
+    assert len(found) == 1
+    assert found[0].startswith("disagreement: object ")
+    store.engine.dispose()
+    (tmp_path / "keys.json").unlink()
+    assert command.main([], environ) == 2
+    assert command.main(["everything"], environ) == 2
 
 
 def test_a_house_without_a_registry_has_nothing_to_audit(
