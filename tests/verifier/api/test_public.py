@@ -253,7 +253,8 @@ async def test_head_uses_no_tap_up(house: House) -> None:
     """A messenger that looks at a link before its reader does not spend it."""
     found, tag = await tagged(house)
     tap = tag.parameters()
-    looked = await house.ask("HEAD", f"public/verify/{found['serial']}", key="missing", params=tap)
+    path, messenger = f"public/verify/{found['serial']}", "198.51.100.9"
+    looked = await house.ask("HEAD", path, key="missing", params=tap, address=messenger)
     assert looked.status_code == 200
     assert tag_status(await verify(house, found["serial"], params=tap)) == "verified"
     assert seen(house) == {("nfc", "verified"): 1}
