@@ -33,7 +33,7 @@ PLACES: Final = 128  # more would only wait in the verifier
 STARTS_WITHIN_S: Final = 5.0
 ANSWERS_WITHIN_S: Final = 30.0  # it compares photographs, one after another
 _LOOK_AGAIN_S: Final = 0.05
-_IDLE_S: Final = 2.0  # well before uvicorn, at the other end, would hang up (5 s)
+_IDLE_S: Final = 20.0  # well before the verifier would hang up
 _LARGEST_ANSWER: Final = 64 * 1024 * 1024  # a tile of 256 whole documents is a tenth of it
 _SAFE: Final = (b"GET", b"HEAD")
 

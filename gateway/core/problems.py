@@ -181,10 +181,18 @@ def for_operators(problem: Problem) -> Json:
     return {"error": error}
 
 
+# What the gateway answers in the verifier's place: the body cannot be taken, or nobody is there.
+_OF_VERIFIERS: Final[Mapping[str, str]] = {
+    "too_large": "PAYLOAD_TOO_LARGE",
+    "too_slow": "REQUEST_TIMEOUT",
+    "unavailable": "UNAVAILABLE",
+}
+
+
 def for_verifiers(problem: Problem, request_id: str, said_at: str) -> Json:
     """The verifier API's body; *said_at*: the instant, as it is written in JSON."""
     error: Json = {
-        "code": problem.code.upper(),
+        "code": _OF_VERIFIERS[problem.code],
         "message": problem.message or CATALOGUE[problem.code].sentence,
     }
     return {"error": error, "meta": {"requestId": request_id, "timestamp": said_at}}

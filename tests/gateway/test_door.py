@@ -279,7 +279,7 @@ async def test_a_body_that_is_too_large(
     body: Any = parts() if in_parts else b"x" * 200_001
     answer = await web.post(VERIFY, content=body)
     assert answer.status_code == 413
-    assert answer.json()["error"]["code"] == "TOO_LARGE"
+    assert answer.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
     assert all(len(heard.body) <= 200_000 for heard in verifier.heard)
 
 
@@ -294,7 +294,7 @@ async def test_a_body_that_comes_too_slowly(
         await asyncio.sleep(0.3)
 
     answer = await web.post(VERIFY, content=parts())
-    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "TOO_SLOW")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "REQUEST_TIMEOUT")
 
 
 async def test_slow_bodies_do_not_keep_the_others(
