@@ -24,7 +24,6 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gateway.core.currencies import EXPONENTS
 from verifier.core import matching, objects, serials
 from verifier.core.events import DAY_MS, shown_details
 from verifier.core.wire import Match
@@ -483,8 +482,6 @@ def _with_amounts(details: Json) -> Json:
     for price, currency in (("hammerPrice", "currency"), ("salePrice", "saleCurrency")):
         if price in details and currency in details:
             amount, code = details.pop(price), details.pop(currency)
-            if price == "salePrice":  # in minor units
-                amount = Decimal(amount).scaleb(-EXPONENTS.get(code, 2))
             details = {"price": _price(amount, code), **details}
     return details
 

@@ -131,7 +131,15 @@ def shown(found: Object, link: str | None = None) -> wire.Object:
         estimated_value=UNSET if link is None else _shown_estimate(found.private),
         attributes=UNSET if link is None else found.private.get("attributes", {}),
         qr_data=UNSET if link is None else wire.QrData(gs1DigitalLink=link, serial=row.serial),
+        transfer=UNSET if link is None else _shown_transfer(found),
     )
+
+
+def _shown_transfer(found: Object) -> wire.OpenTransfer | None:
+    row = found.transfer
+    if row is None:
+        return None
+    return wire.OpenTransfer(transfer_id=row.transfer_id, status=row.state)
 
 
 def photo_status(found: Object) -> wire.PhotoStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Row
@@ -19,6 +20,7 @@ from verifier.registry.provenance import Entry, History
 from verifier.store import Store, at_one_instant
 
 READ: Final = "provenance:read"
+_PRICES: Final = ("hammerPrice", "salePrice")
 _EARLIEST: Final = datetime(1000, 1, 1, tzinfo=UTC)  # the year is written with four digits
 
 
@@ -115,13 +117,18 @@ def _shown_event(entry: Entry, house: str, *, private: bool) -> wire.ShownEvent:
         type=subject["eventType"],
         timestamp=entry.document["validFrom"],
         actor=wire.Actor(type=role, name=house if role == events.HOUSE else role),
-        details=details,
+        details=_with_numbers(details) if subject["eventType"] == "sold" else details,
         seq=subject["seq"],
         hash=entry.row.hash,
         previous_hash=subject["previousHash"],
         key_id=entry.row.kid,
         log_index=entry.row.leaf_index,
     )
+
+
+def _with_numbers(details: dict[str, Any]) -> dict[str, Any]:
+    """Prices as this API writes them; documents have them as texts, digit by digit."""
+    return {name: Decimal(value) if name in _PRICES else value for name, value in details.items()}
 
 
 def _custody(history: History) -> list[wire.Custody]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -117,6 +118,11 @@ def shown_details(event_type: str, details: Mapping[str, Any]) -> Json:
     """What anybody is shown of a document's details."""
     allowed = PUBLIC_DETAILS.get(event_type, ())
     return {key: value for key, value in details.items() if key in allowed}
+
+
+def price(minor: int, exponent: int) -> str:
+    """An amount as documents have it: a decimal text in major units, with all its digits."""
+    return f"{Decimal(minor).scaleb(-exponent):.{exponent}f}"
 
 
 def instant(event_type: str, at: int) -> str:

@@ -109,6 +109,13 @@ class QrData(Answer, frozen=True, kw_only=True):
     serial: str
 
 
+class OpenTransfer(Answer, rename="camel", frozen=True, kw_only=True):
+    """The transfer that is under way: begun by the house, or by the settlement of a sale."""
+
+    transfer_id: str
+    status: TransferState
+
+
 class Object(Answer, frozen=True, kw_only=True):
     """An object as its house knows it."""
 
@@ -133,6 +140,7 @@ class Object(Answer, frozen=True, kw_only=True):
     estimated_value: Estimate | UnsetType | None = UNSET
     attributes: dict[str, Any] | UnsetType = UNSET
     qr_data: QrData | UnsetType = UNSET
+    transfer: OpenTransfer | UnsetType | None = UNSET
 
 
 class Registered(Answer, frozen=True, kw_only=True):

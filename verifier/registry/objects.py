@@ -18,10 +18,11 @@ from sqlalchemy import Connection, Row, func, insert, or_, select
 from gateway.books.store import BadField, reading, writing
 from verifier.core import links, serials
 from verifier.core.objects import REQUIRED_ANGLES, Category, Tier
+from verifier.core.transfers import OPEN
 from verifier.registry import chain, log, owners
 from verifier.registry.chain import Happened, NoSuchObject
 from verifier.store import Store, data_vault, make_data_key, new_id, open_json, seal_json
-from verifier.tables import aliases, custody, photos
+from verifier.tables import aliases, custody, photos, transfers
 from verifier.tables import objects as table
 
 Json = dict[str, Any]
@@ -54,6 +55,7 @@ class Object:
     row: Row[Any]
     private: Json  # description, estimate, attributes
     angles: Mapping[str, int | None]  # of the photographs that stand: anchors found
+    transfer: Row[Any] | None = None  # the open one, if it has one
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -205,7 +207,10 @@ def loaded(connection: Connection, store: Store, row: Row[Any]) -> Object:
     """The same, of a row."""
     vault = data_vault(connection, store.vault, row.object_id)
     private = {} if vault is None else open_json(vault, "object", row.object_id, row.sealed)
-    return Object(row, private, _angles(connection, [row.object_id]).get(row.object_id, {}))
+    angles = _angles(connection, [row.object_id]).get(row.object_id, {})
+    mine = transfers.c.object_id == row.object_id, transfers.c.state.in_(OPEN)
+    transfer = connection.execute(select(transfers).where(*mine)).one_or_none()
+    return Object(row, private, angles, transfer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ otherwise, is not recorded, and says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.books.store import BadField, writing
-from verifier.core import objects
+from verifier.core import events, objects
 from verifier.registry import chain, log, owners, transfers
 from verifier.registry import objects as kept
 from verifier.registry.chain import Happened
@@ -121,9 +120,8 @@ def _sold(connection: Connection, store: Store, told: News, now_ms: int) -> None
     row = _object_of_auction(connection, told)
     if told.hammer_price is None or told.currency is None or told.consumer_id is None:
         raise _Impossible("a sale without a price or a winner")
-    exponent = told.exponent or 0
-    price = Decimal(told.hammer_price).scaleb(-exponent)
-    said = {"hammerPrice": f"{price:.{exponent}f}", "currency": told.currency}
+    price = events.price(told.hammer_price, told.exponent or 0)
+    said = {"hammerPrice": price, "currency": told.currency}
     _append(connection, store, row, Happened("sold", said=said), now_ms)
     _set(connection, row, None)
     _open_transfer(connection, store, row, told, "awaiting_payment", now_ms)

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.books.store import writing
-from verifier.core import objects, transfers
+from verifier.core import events, objects, transfers
 from verifier.registry import chain, happenings, log, owners
 from verifier.registry import objects as kept
 from verifier.registry.chain import Happened, Written
@@ -120,7 +120,8 @@ def initiate(store: Store, mode: str, terms: Terms, now_ms: int) -> Begun:
         # From here on it is under way.
         if row.status != "sold":
             # A private sale: what was paid is between them and the house.
-            said = {"salePrice": terms.price, "saleCurrency": terms.currency}
+            price = events.price(terms.price, terms.exponent)
+            said = {"salePrice": price, "saleCurrency": terms.currency}
             chain.append(connection, store, row.object_id, Happened("sold", said=said), now_ms)
             log.sign_checkpoint(connection, store, now_ms)
         transfer_id = opened(connection, mode, terms, None, "pending", now_ms)

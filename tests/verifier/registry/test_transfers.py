@@ -193,7 +193,7 @@ def test_a_private_price_is_in_no_document(store: Store) -> None:
     sold = history.entries[-1]
     assert sold.subject["details"] == {}
     assert set(sold.subject["commitments"]) == {"salePrice", "saleCurrency"}
-    assert sold.private["salePrice"]["value"] == 4_400_000
+    assert sold.private["salePrice"]["value"] == "44000.00"
 
 
 def test_rescinding_a_sale_ends_its_transfer(store: Store) -> None:
