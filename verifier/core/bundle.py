@@ -414,10 +414,9 @@ def _check_log_keys(keys: KeyHistory, signers: Sequence[Vkey], tree: notes.Check
         key = next(same, None)
         if key is None or key.purpose != purposes[vkey.kind]:
             raise Refused("the checkpoint: the log does not know the key that signed it")
+        # One that was declared compromised was replaced with the declaration.
         if not key.in_use_at(tree.size - 1):
             raise Refused("the checkpoint: the key that signed it was not in use then")
-        if key.taken_back_at(tree.size - 1):
-            raise Refused("the checkpoint: the key that signed it was compromised")
 
 
 def _check_inclusion(name: str, logged: Logged, tree: notes.Checkpoint) -> None:

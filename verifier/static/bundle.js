@@ -632,7 +632,6 @@
       const isKnown = found !== undefined && found.purpose === purpose;
       refuseUnless(isKnown, "the checkpoint: the log does not know the key that signed it");
       refuseUnless(inUseAt(found, tree.size - 1), "the checkpoint: the key that signed it was not in use then");
-      refuseUnless(!takenBackAt(found, tree.size - 1), "the checkpoint: the key that signed it was compromised");
     }
   }
 

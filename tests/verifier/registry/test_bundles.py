@@ -18,6 +18,7 @@ from tests.verifier.registry.populated import HOUR, populate
 from verifier import bundle_command
 from verifier.bundle_command import check_against
 from verifier.core import bundle, merkle, notes, signing
+from verifier.core.bundle import Contents, Logged
 from verifier.core.canonical import canonical
 from verifier.core.notes import Vkey
 from verifier.registry import bundles, keys, log, rotation
@@ -311,6 +312,56 @@ def test_what_was_signed_after_a_compromise_is_refused(store: Store) -> None:
     rotation.declare_compromised(store, issuer, log_size(store) - 1, NOW)
     report = bundle.check(bundles.make(store, found.row), pins(store))
     assert "event 5: it was signed after its key was compromised" in report.words
+
+
+def test_an_event_by_a_replaced_key_is_refused(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody kept the old issuer's key, and got an event into the log with it."""
+    found = history(store)
+    with reading(store.engine) as connection:
+        old = keys.current(connection, store.vault, "issuer")
+    rotation.rotate(store, "issuer", NOW)
+    real = keys.current
+    monkeypatch.setattr(
+        keys, "current", lambda c, v, purpose: old if purpose == "issuer" else real(c, v, purpose)
+    )
+    desk.post(store, found, "condition_reported", NOW)
+    report = bundle.check(bundles.make(store, found.row), pins(store))
+    assert "event 6: its key was not in use then" in report.words
+
+
+@pytest.mark.parametrize("way", ["replaced", "compromised"])
+def test_a_tree_that_an_old_key_signed_is_refused(store: Store, way: str) -> None:
+    """Though it is the genuine tree, and the old key is pinned: whoever has kept the key could
+    sign any tree, and this one says itself that the key is no good."""
+    found = history(store)
+    with reading(store.engine) as connection:
+        old = keys.current(connection, store.vault, "log")
+    if way == "replaced":
+        rotation.rotate(store, "log", NOW)
+    else:
+        rotation.declare_compromised(store, old.kid, 3, NOW)
+    genuine = json.loads(bundles.make(store, found.row))
+    note = notes.read_note(genuine["checkpoint"])
+    signer = notes.Ed25519Signer(log.origin(store.public_url), old.ed25519)
+
+    def logged(entry: Json) -> Logged:
+        proof = [bytes.fromhex(one) for one in entry["proof"]]
+        return Logged(entry["document"], entry["index"], proof)
+
+    contents = Contents(
+        serial=found.row.serial,
+        mode=found.row.mode,
+        issuer=store.public_url,
+        checkpoint=notes.sign_note(note.text, [signer]),
+        vkeys=[signer.vkey],
+        key_events=[logged(one) for one in genuine["keyEvents"]],
+        certificate=logged(genuine["certificate"]),
+        events=[logged(one) for one in genuine["events"]],
+    )
+    report = bundle.check(bundle.make(contents, old.ed25519, NOW), [signer.vkey])
+    assert "the key that signed it was not in use then" in report.words
 
 
 def log_size(store: Store) -> int:
