@@ -203,15 +203,16 @@ def _homography(a: Floats, b: Floats) -> Doubles | None:
 
 
 def _possible(homography: Doubles, width: int, height: int) -> bool:
-    """Could a camera have seen the picture so: whole, the right way round, of some size?"""
+    """Could a camera have seen the picture so: whole, of some size, not from its edge?
+
+    That it is the right way round need not be asked: MAGSAC draws no mirrored samples, and
+    what has no corner behind the camera is not folded.
+    """
     depths = homography[2] @ [(0, width, width, 0), (0, 0, height, height), (1, 1, 1, 1)]
     if not np.isfinite(homography).all() or (depths <= 0.05 * depths.max()).any():
         return False  # a corner lies behind the camera, or next to it
     quad = _corners(homography, width, height)
     sides = np.roll(quad, -1, axis=0) - quad
-    turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
-    if (turns <= 0).any():
-        return False  # mirrored, or folded
     lengths = np.hypot(sides[:, 0], sides[:, 1]) / np.array([width, height, width, height])
     return bool(
         lengths.min() > 1 / _LARGEST_SCALING

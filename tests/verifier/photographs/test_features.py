@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from itertools import combinations
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -138,6 +139,55 @@ def test_anchors_are_spread_and_steady() -> None:
     assert all(np.hypot(a.x - b.x, a.y - b.y) >= 12 for a, b in combinations(anchors, 2))
     assert min(kept.repeats[row] for row in kept.anchors) >= 3
     assert len(matching.code(anchors)) == -(-1650 // 8)
+
+
+def test_anchors_leave_a_crowd() -> None:
+    """Where the steadiest points stand close together, no two are taken from one place."""
+    crowd = [(300.0 + x, 300.0 + y, 4.0, 0.0) for x in range(0, 24, 3) for y in range(0, 24, 3)]
+    apart = [(100.0 * x, 90.0 * y, 4.0, 0.0) for x in range(1, 4) for y in range(1, 3)]
+    points = np.array(crowd + apart, np.float32)
+    kept = Template(
+        features.VERSION,
+        800,
+        600,
+        points.tobytes(),
+        bytes(128 * len(points)),
+        bytes([6] * len(crowd) + [5] * len(apart)),
+        bytes(len(points)),
+        [],
+    )
+    anchors = features.anchors_of(features.renew(kept, WANTED, [])[0])
+    assert all(np.hypot(a.x - b.x, a.y - b.y) >= 12 for a, b in combinations(anchors, 2))
+    assert {(a.x, a.y) for a in anchors} >= {(x, y) for x, y, *_ in apart}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [(0, 0), (0, 600), (800, 600), (800, 0)],
+        [(0, 0), (800, 600), (800, 0), (0, 600)],
+        [(0, 0), (800, 0), (300, 100), (0, 600)],
+        [(0, 0), (100, 0), (100, 75), (0, 75)],
+        [(0, 0), (800, 0), (800, 150), (0, 150)],
+        [(0, 0), (800, 300), (800, 310), (0, 600)],
+    ],
+    ids=["mirrored", "crossed", "dented", "far away", "squeezed", "edge-on"],
+)
+def test_what_no_camera_sees_counts_for_nothing(seen: list[tuple[int, int]]) -> None:
+    """A hundred points that agree on an impossible view are no agreement."""
+    random = np.random.default_rng(1)
+    corners = np.array([(0, 0), (800, 0), (800, 600), (0, 600)], np.float32)
+    homography = cv2.getPerspectiveTransform(corners, np.array(seen, np.float32))
+    here = np.column_stack([random.uniform(50, 550, (100, 2)), np.full((100, 1), 6), np.zeros(100)])
+    there = here.copy()
+    there[:, :2] = cv2.perspectiveTransform(here[None, :, :2], homography)[0]
+    unlike = random.integers(0, 255, (100, 128), np.uint8)
+    agreement = features.agree(
+        features.Features(800, 600, here.astype(np.float32), unlike),
+        features.Features(800, 600, there.astype(np.float32), unlike),
+    )
+    assert agreement.homography is None
+    assert len(agreement.here) == 0
 
 
 @pytest.mark.parametrize("wanted", [7, 16])

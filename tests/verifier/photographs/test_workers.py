@@ -200,6 +200,18 @@ async def test_nobody_gets_anothers_answer(child: Workers) -> None:
         assert (await child.look(saved(photo(side, side), "PNG"))).width == side
 
 
+async def test_nobody_works_for_those_who_have_gone(child: Workers, label: bytes) -> None:
+    """Ten enrolments whose callers went away while they waited cost nothing."""
+    await child.warm()
+    gone = [asyncio.create_task(child.enrol(label, 11)) for _ in range(10)]
+    await asyncio.sleep(0)
+    before = processor_seconds(child)
+    for job in gone:
+        job.cancel()
+    assert (await child.look(PHOTO)).kind == "JPEG"
+    assert processor_seconds(child) - before < 3  # one may have begun; ten take ten seconds
+
+
 async def test_closing_ends_the_child_and_whoever_waits(label: bytes) -> None:
     """The job at hand and those that wait fail; afterwards nothing is taken on."""
     closing = Workers()
@@ -271,7 +283,7 @@ async def test_the_child_has_no_secrets_and_narrow_limits(
 
 
 def test_the_child_dies_with_its_parent() -> None:
-    """A parent that was killed leaves nobody behind."""
+    """A parent that was killed leaves nobody behind, not even who cannot see the pipe close."""
     program = (
         "import asyncio\n"
         "from verifier.photographs.workers import Workers\n"
@@ -291,5 +303,6 @@ def test_the_child_dies_with_its_parent() -> None:
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
+        os.kill(pid, signal.SIGSTOP)
         parent.kill()
     until(lambda: not is_alive(pid), "the child's end")
