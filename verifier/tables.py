@@ -238,6 +238,7 @@ Index(
 
 # ── What happens to them ─────────────────────────────────────────────────────────────────
 
+# Questions of one second that are alike are one row, with how many they were.
 scans: Final = Table(
     "v_scans",
     metadata,
@@ -249,6 +250,7 @@ scans: Final = Table(
     Column("country", Text),
     Column("counter", BigInteger),
     Column("outcome", Text, nullable=False),
+    Column("count", Integer, nullable=False),
     Index("ix_v_scans_object", "object_id", "at"),
     Index("ix_v_scans_at", "at"),
 )

@@ -34,9 +34,11 @@ Json = dict[str, Any]
 
 DAY_MS: Final = 86_400_000
 KEPT_MS: Final = 90 * DAY_MS
-_LOOKED_AT: Final = 2_000  # the newest scans of an object: rules are about days, not years
+_LOOKED_AT: Final = 500  # the newest rows of an object
 _MOST_WAITING: Final = 50_000  # counts not yet written, some 10 MB: past it they are only numbers
 _TOLD_EVERY_MS: Final = 60_000  # of look-ups alone, an object at most once a minute
+_JUDGED_EVERY_MS: Final = 10_000
+_JUDGED_AT_ONCE: Final = 50  # some milliseconds each; the others wait a second more
 _RANK: Final = {"low": 0, "medium": 1, "high": 2}
 _IPV4_PREFIX: Final = 24
 _IPV6_PREFIX: Final = 48
@@ -87,6 +89,8 @@ class Counter:
         self._waiting: list[Seen] = []
         self._lock = Lock()
         self._told_at: dict[str, int] = {}
+        self._unjudged: dict[str, None] = {}
+        self._judged_at: dict[str, int] = {}
 
     def count(self, seen: Seen) -> None:
         """One more question."""
@@ -98,25 +102,35 @@ class Counter:
         """Write down what is waiting, and raise alarms; how many questions.  Blocks."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return 0
-        with writing(self._store.engine) as connection:
-            log.in_turn(connection)
-            connection.execute(insert(table), [_row(seen) for seen in waiting])
-            raised = [
-                _judge(connection, self._store, object_id, now_ms)
-                for object_id in sorted({seen.object_id for seen in waiting})
-            ]
-            if any(raised):
-                log.sign_checkpoint(connection, self._store, now_ms)
-            for seen in self._to_be_told(waiting):
-                data = {
-                    "serial": seen.serial,
-                    "verdict": seen.verdict,
-                    "confidence": seen.confidence,
-                }
-                happenings.tell(connection, happenings.VERIFIED, seen.mode, data, seen.at)
+        if waiting:
+            with writing(self._store.engine) as connection:
+                connection.execute(insert(table), _rows(waiting))
+                for seen in self._to_be_told(waiting):
+                    data = {
+                        "serial": seen.serial,
+                        "verdict": seen.verdict,
+                        "confidence": seen.confidence,
+                    }
+                    happenings.tell(connection, happenings.VERIFIED, seen.mode, data, seen.at)
+        for object_id in self._to_be_judged(waiting, now_ms):
+            _judge(self._store, object_id, now_ms)
         return len(waiting)
+
+    def _to_be_judged(self, waiting: Sequence[Seen], now_ms: int) -> list[str]:
+        """Objects that were asked for, each at most once in ten seconds: what came since waits
+        for the next time."""
+        self._unjudged.update(dict.fromkeys(seen.object_id for seen in waiting))
+        due = [
+            object_id
+            for object_id in self._unjudged
+            if now_ms - self._judged_at.get(object_id, -_JUDGED_EVERY_MS) >= _JUDGED_EVERY_MS
+        ][:_JUDGED_AT_ONCE]
+        if len(self._judged_at) > _MOST_WAITING:
+            self._judged_at.clear()
+        for object_id in due:
+            del self._unjudged[object_id]
+            self._judged_at[object_id] = now_ms
+        return due
 
     def _to_be_told(self, waiting: Sequence[Seen]) -> list[Seen]:
         """Each check of the thing itself; of look-ups alone one a minute."""
@@ -141,7 +155,8 @@ def forget_old(store: Store, now_ms: int) -> int:
 def risk_of(connection: Connection, row: Row[Any], now_ms: int) -> scans.Risk:
     """What the object's scans make one think."""
     query = select(table).where(table.c.object_id == row.object_id)
-    newest = connection.execute(query.order_by(table.c.at.desc()).limit(_LOOKED_AT)).all()
+    recent = query.where(table.c.at >= now_ms - KEPT_MS)
+    newest = connection.execute(recent.order_by(table.c.at.desc()).limit(_LOOKED_AT)).all()
     seen = [
         scans.Scan(
             at=one.at,
@@ -153,6 +168,7 @@ def risk_of(connection: Connection, row: Row[Any], now_ms: int) -> scans.Risk:
             outcome=one.outcome,
         )
         for one in reversed(newest)
+        for _ in range(min(one.count, scans.BURST))  # more of them tell no more
     ]
     context = scans.Context(_transferred_at(connection, row), row.status, now_ms)
     return scans.assess(seen, context)
@@ -167,16 +183,18 @@ def told_of(store: Store, object_ids: Sequence[str]) -> Mapping[str, Told]:
         }
 
 
-def _row(seen: Seen) -> Json:
-    return {
-        "object_id": seen.object_id,
-        "at": seen.at,
-        "kind": seen.kind,
-        "client": seen.client,
-        "country": seen.country,
-        "counter": seen.counter,
-        "outcome": seen.outcome,
-    }
+def _rows(waiting: Sequence[Seen]) -> list[Json]:
+    """One row for those that are alike, at the time of the first of them."""
+    alike: dict[tuple[Any, ...], Json] = {}
+    for seen in waiting:
+        told = (seen.kind, seen.client, seen.country, seen.counter, seen.outcome)
+        names = ("kind", "client", "country", "counter", "outcome")
+        first = {"object_id": seen.object_id, "at": seen.at, "count": 0}
+        row = alike.setdefault(
+            (seen.object_id, *told), {**first, **dict(zip(names, told, strict=True))}
+        )
+        row["count"] += 1
+    return list(alike.values())
 
 
 def _transferred_at(connection: Connection, row: Row[Any]) -> int | None:
@@ -188,24 +206,40 @@ def _transferred_at(connection: Connection, row: Row[Any]) -> int | None:
     return found
 
 
-def _judge(connection: Connection, store: Store, object_id: str, now_ms: int) -> bool:
+def _judge(store: Store, object_id: str, now_ms: int) -> None:
     """Write an alarm where the risk is higher than was said before."""
-    row = connection.execute(
-        select(object_rows).where(object_rows.c.object_id == object_id)
-    ).one_or_none()
-    if row is None:
-        return False
+    # Looked at first: most scans alarm nobody, and the house's writes need not wait for that.
+    with reading(store.engine) as connection:
+        if _raised(connection, object_id, now_ms) is None:
+            return
+    with writing(store.engine) as connection:
+        log.in_turn(connection)
+        found = _raised(connection, object_id, now_ms)
+        if found is not None:
+            _alarm(connection, store, *found, now_ms)
+            log.sign_checkpoint(connection, store, now_ms)
+
+
+def _raised(
+    connection: Connection, object_id: str, now_ms: int
+) -> tuple[Row[Any], scans.Risk] | None:
+    """The object and its risk, where that is higher than was said before."""
+    query = select(object_rows).where(object_rows.c.object_id == object_id)
+    row = connection.execute(query).one()
     risk = risk_of(connection, row, now_ms)
     known = connection.scalar(select(alerts.c.level).where(alerts.c.object_id == object_id))
-    if _RANK[risk.level] <= _RANK[known or "low"]:
-        return False
+    return (row, risk) if _RANK[risk.level] > _RANK[known or "low"] else None
+
+
+def _alarm(
+    connection: Connection, store: Store, row: Row[Any], risk: scans.Risk, now_ms: int
+) -> None:
     reasons = [{"rule": one.rule, "weight": one.weight, "words": one.words} for one in risk.reasons]
-    said = {"object_id": object_id, "level": risk.level, "reasons": reasons, "at": now_ms}
+    said = {"object_id": row.object_id, "level": risk.level, "reasons": reasons, "at": now_ms}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     new = dialect.insert(alerts).values(said)
     connection.execute(new.on_conflict_do_update(index_elements=[alerts.c.object_id], set_=said))
     happened = Happened("scan_alert", said={"level": risk.level, "reasons": reasons})
-    chain.append(connection, store, object_id, happened, now_ms)
+    chain.append(connection, store, row.object_id, happened, now_ms)
     data = {"serial": row.serial, "reasons": [one.words for one in risk.reasons]}
     happenings.tell(connection, happenings.COUNTERFEIT, row.mode, data, now_ms)
-    return True

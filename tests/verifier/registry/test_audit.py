@@ -46,6 +46,7 @@ NO_EVIDENCE: Final = {
     "v_scans.country": "the same",
     "v_scans.counter": "the same",
     "v_scans.outcome": "the same",
+    "v_scans.count": "the same",
     "v_news.origin": "the clerk's name for what it told: any name is as good",
     "v_news.reason": "words about something that did not happen",
     "v_owners.created_at": "nothing else happens when a person is entered",

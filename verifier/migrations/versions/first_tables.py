@@ -316,6 +316,7 @@ def _scans() -> None:
         sa.Column("country", sa.Text),
         sa.Column("counter", sa.BigInteger),
         sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("count", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_v_scans"),
     )
     op.create_index("ix_v_scans_at", "v_scans", ["at"])
