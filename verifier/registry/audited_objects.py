@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Table, select
 
 from gateway.books.store import BooksError
-from verifier.core import commitments, links, matching, serials, tags, transfers
+from verifier.core import commitments, events, links, matching, serials, tags, transfers
 from verifier.core.events import instant
 from verifier.registry import chain, checking, photos
+from verifier.registry import transfers as kept_transfers
 from verifier.registry.audited_log import Progress
 from verifier.registry.checking import Checked, Disagrees, Tree
 from verifier.registry.objects import by_serial
@@ -78,7 +79,6 @@ def check(connection: Connection, store: Store, tree: Tree, progress: Progress) 
     _check_children(connection, {row.object_id for row in rows}, people)
     counts: Counter[str] = Counter(objects=len(rows), owners=len(people))
     sales = _Told(connection)
-    erased_at = {row.erased_at for row in people.values()}
     for number, row in enumerate(rows, 1):
         life = _life(connection, store, row, tree, people)
         _check_row(connection, store, life)
@@ -88,8 +88,7 @@ def check(connection: Connection, store: Store, tree: Tree, progress: Progress) 
         counts["tags"] += _check_tag(connection, store, life)
         counts["transfers"] += _check_transfers(connection, life, people, sales)
         _check_alert(connection, life)
-        if any(event.at not in erased_at for event, _, _ in life.of_type("erased")):
-            raise Disagrees(f"{life.name}: somebody was erased when nobody was")
+        _check_erasures(life, people)
         sales.check(life)
         progress(number, len(rows))
     sales.end()
@@ -126,7 +125,8 @@ def _check_owners(connection: Connection, store: Store) -> dict[str, Row[Any]]:
             known = _open(store, connection, owner_id, "owner", owner_id, row.sealed or b"")
         except BooksError as fault:
             raise Disagrees(f"owner {owner_id}: what is known of them was touched") from fault
-        if (row.external_index, row.email_index) != _indexes(store, row.mode, known):
+        found_by = row.external_index, row.email_index
+        if found_by != _indexes(store, row.mode, known) and found_by != _of_the_house(store, row):
             raise Disagrees(f"owner {owner_id}: they are found by other words than their own")
     return people
 
@@ -137,6 +137,11 @@ def _indexes(store: Store, mode: str, known: Json) -> tuple[str | None, str | No
         None if not external else store.vault.index("owner external id", mode, external),
         None if not email else store.vault.index("owner email", mode, email.strip().lower()),
     )
+
+
+def _of_the_house(store: Store, row: Row[Any]) -> tuple[str, None]:
+    """What the house itself is found by, as an owner."""
+    return store.vault.index("the house", row.mode), None
 
 
 def _check_children(
@@ -195,25 +200,38 @@ def _opened(
     if document["validFrom"] != instant(event.type, event.at):
         raise Disagrees(f"{name}: it was at another time than was signed")
     promised = document["credentialSubject"]["commitments"]
-    about = people.get(event.of_owner or "")
-    if event.of_owner is not None and (about is None or not promised):
-        raise Disagrees(f"{name}: it is about nobody who is known")
-    if event.sealed is None:
-        if promised and (about is None or about.erased_at is None):
-            raise Disagrees(f"{name}: its private fields are gone, and nobody was erased")
-        return {}
-    if about is not None and about.erased_at is not None:
-        raise Disagrees(f"{name}: the person it is about was erased, and something is left")
+    personal = promised.keys() & events.PERSONAL
+    _check_person(name, event, personal, people)
     try:
         opened = chain.opened(connection, store, event)
+        about = chain.opened_person(connection, store, event)
     except BooksError as fault:
         raise Disagrees(f"{name}: its private fields were touched") from fault
-    if opened.keys() != promised.keys():
+    if opened.keys() != promised.keys() - personal:
         raise Disagrees(f"{name}: it has other private fields than it has promised")
-    for field, one in opened.items():
+    if about and about.keys() != personal:
+        raise Disagrees(f"{name}: it says other things of a person than it has promised")
+    for field, one in {**opened, **about}.items():
         if not commitments.opens(promised[field], bytes.fromhex(one["salt"]), field, one["value"]):
             raise Disagrees(f"{name}: its commitment to {field} does not open")
     return {field: one["value"] for field, one in opened.items()}
+
+
+def _check_person(
+    name: str, event: Row[Any], personal: Set[str], people: Mapping[str, Row[Any]]
+) -> None:
+    """What is about a person is there as long as they are known, and no longer."""
+    if (event.of_owner is not None) != bool(personal):
+        raise Disagrees(f"{name}: it is about a person and says nothing, or the other way")
+    if event.of_owner is None:
+        if event.personal is not None:
+            raise Disagrees(f"{name}: it says something of nobody")
+        return
+    about = people.get(event.of_owner)
+    if about is None:
+        raise Disagrees(f"{name}: it is about nobody who is known")
+    if (event.personal is None) != (about.erased_at is not None):
+        raise Disagrees(f"{name}: a person was erased and something is left, or the other way")
 
 
 def _check_row(connection: Connection, store: Store, life: Life) -> None:
@@ -231,7 +249,8 @@ def _check_row(connection: Connection, store: Store, life: Life) -> None:
         private = _open(store, connection, row.object_id, "object", row.object_id, row.sealed)
     except BooksError as fault:
         raise Disagrees(f"{life.name}: its private fields were touched") from fault
-    if {name: value for name, value in private.items() if value} != life.opened[0]:
+    said = {name: value for name, value in life.opened[0].items() if name != "consignorId"}
+    if {name: value for name, value in private.items() if value} != said:
         raise Disagrees(f"{life.name}: its private fields are not those of its registration")
 
 
@@ -261,10 +280,24 @@ def _check_custody(connection: Connection, life: Life) -> None:
             raise Disagrees(f"{name}: it comes from somebody who did not hold the object")
         if event.type != "transferred" and row.to_id != holder:
             raise Disagrees(f"{name}: nobody was sold the object, and somebody else has it")
+        said = life.opened[event.seq].get("consignorId", row.to_id)
+        if row.to_id != said or event.of_owner not in (None, row.to_id):
+            raise Disagrees(f"{name}: it is another person's than was committed to")
         holder = row.to_id
         consignor = holder if event.type in ("registered", "consigned") else consignor
     if (life.row.holder_id, life.row.consignor_id) != (holder, consignor):
         raise Disagrees(f"{life.name}: somebody else holds it, or has consigned it")
+
+
+def _check_erasures(life: Life, people: Mapping[str, Row[Any]]) -> None:
+    """Whenever somebody was erased of whom the history had something, it says so."""
+    about = {event.of_owner for event in life.checked.rows if event.of_owner is not None}
+    erased = {people[owner_id].erased_at for owner_id in about} - {None}
+    _one_each(
+        f"{life.name}: somebody was erased, and it does not say so, or the other way",
+        {event.at for event, _, _ in life.of_type("erased")},
+        erased,
+    )
 
 
 # ── Photographs and tags ─────────────────────────────────────────────────────────────────
@@ -328,15 +361,10 @@ def _check_tag(connection: Connection, store: Store, life: Life) -> int:
     name = f"{life.name}: its tag"
     if len(rows) != len(signed):
         raise Disagrees(f"{name} is not that of its events")
-    for row, (event, said, _) in zip(rows, signed, strict=True):
-        try:
-            secret = open_json(store.vault, "tag", row.tag_id, row.sealed)
-        except BooksError as fault:
-            raise Disagrees(f"{name}: its keys were touched") from fault
-        salted = bytes.fromhex(secret["salt"]) + secret["uid"].encode()
-        if hashlib.sha256(salted).hexdigest() != said["details"]["tagDigest"]:
-            raise Disagrees(f"{name} is not the one that was signed")
-        if row.uid_index != store.vault.index("tag uid", secret["uid"]):
+    for row, (event, _, _) in zip(rows, signed, strict=True):
+        # ``checking`` has opened it, and found it to be the one that was signed.
+        uid = open_json(store.vault, "tag", row.tag_id, row.sealed)["uid"]
+        if row.uid_index != store.vault.index("tag uid", life.row.mode, uid):
             raise Disagrees(f"{name} is found by another uid than its own")
         if row.bound_at != event.at:
             raise Disagrees(f"{name} was bound at another time")
@@ -344,8 +372,8 @@ def _check_tag(connection: Connection, store: Store, life: Life) -> int:
         tapped = row.last_counter >= 0
         if not -1 <= row.last_counter <= _LARGEST_COUNTER:
             raise Disagrees(f"{name} has counted what no tag counts")
-        if any((one is None) == tapped for one in (row.tap_digest, row.tap_client, row.tap_at)):
-            raise Disagrees(f"{name} was tapped, and nothing says of whom, or the other way")
+        if any((one is None) == tapped for one in (row.tap_digest, row.tap_at)):
+            raise Disagrees(f"{name} was tapped, and nothing says when, or the other way")
         if row.tampered and not tapped:
             raise Disagrees(f"{name} was opened, and never tapped")
     return len(rows)
@@ -386,6 +414,8 @@ def _check_transfers(
         step = connection.execute(select(custody).where(*mine)).one()
         if (step.from_id, step.to_id) != (row.from_id, row.to_id):
             raise Disagrees(f"transfer {row.transfer_id}: it was between others")
+        if life.opened[event.seq]["terms"] != kept_transfers.terms_of(row):
+            raise Disagrees(f"transfer {row.transfer_id}: its event commits to other terms")
         told.passed_on(row, life.row.serial)
     return len(rows)
 
@@ -479,9 +509,8 @@ class _Told:
         found = by_serial(self._connection, row.serial)
         if found is None:
             raise Disagrees(f"{name}: it is of an object that there is not")
-        kind = {"passed": "passed", "unlisted": "passed", "sold": "sold"}.get(row.kind)
-        if kind is not None:
-            self._sold[found.object_id, kind, row.at] += 1
+        if row.kind in ("passed", "unlisted", "sold"):
+            self._sold[found.object_id, row.kind, row.at] += 1
         if row.kind == "listed":
             self._listed.setdefault(found.object_id, []).append(row.at)
 
@@ -499,9 +528,12 @@ class _Told:
     def check(self, life: Life) -> None:
         """What sales have told of this object is what its events say they did."""
         object_id = life.row.object_id
-        for event, said, _ in (*life.of_type("passed"), *life.of_type("sold")):
-            if event.type == "passed" or "hammerPrice" in said["details"]:
-                self._sold[object_id, event.type, event.at] -= 1
+        for event, _, private in life.of_type("passed"):
+            # A sale to nobody, and one that was called off, come to the same.
+            self._sold[object_id, private.get("reason", "passed"), event.at] -= 1
+        for event, said, _ in life.of_type("sold"):
+            if "hammerPrice" in said["details"]:
+                self._sold[object_id, "sold", event.at] -= 1
         self._check_open_auction(life)
 
     def _check_open_auction(self, life: Life) -> None:

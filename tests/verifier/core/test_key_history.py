@@ -58,10 +58,9 @@ def rotated(purpose: str, old: Any, new: Any) -> Json:
 def begun() -> KeyHistory:
     """A log with a key for each purpose."""
     history = KeyHistory()
-    for place, (purpose, public) in enumerate(
-        [("issuer", FIRST), ("log", LOG), ("log-mldsa", MLDSA), ("link", LINK)]
-    ):
-        history.play(place, signed(created(purpose, public), FIRST))
+    told = [created("issuer", FIRST), created("log", LOG), created("log-mldsa", MLDSA)]
+    for place, said in enumerate([*told, created("link", LINK)]):
+        history.play(place, signed(said, FIRST))
     return history
 
 
