@@ -464,6 +464,7 @@ class Entry(NamedTuple):
 def _private_entry(entry: Any) -> Entry:
     subject, row = entry.subject, entry.row
     opened = {name: one["value"] for name, one in entry.private.items()}
+    opened = {**opened.pop("evidence", {}), **opened}
     opened.pop("actorRole", None)  # the role says it
     public = shown_details(row.type, subject["details"])
     if row.type == "photographed":
@@ -471,7 +472,7 @@ def _private_entry(entry: Any) -> Entry:
     details = _with_amounts({**public, **opened})
     # When custody moved is known to the house to the minute; the document says the day.
     at = moment(row.at) if row.type in objects.OF_CUSTODY or row.at % DAY_MS else day(row.at)
-    lost = bool(subject["commitments"]) and not entry.private
+    lost = row.of_owner is not None and row.personal is None
     return Entry(row.seq, at, _HAPPENED[row.type], subject["actor"], _pairs(details), lost)
 
 

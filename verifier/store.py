@@ -115,6 +115,17 @@ def destroy_data_key(connection: Connection, subject: str) -> None:
     connection.execute(delete(data_keys).where(data_keys.c.subject == subject))
 
 
+def overwrite_the_past(engine: Engine) -> None:
+    """After an erasure has ended: what was there before lies in SQLite's log of changes until
+    that is begun anew.  PostgreSQL has its own ways (VACUUM, archives of its log)."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")  # a checkpoint is no part of a transaction
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")  # that the end of this one finds one to end
+
+
 def seal_json(vault: Vault, purpose: str, row_id: str, content: Json) -> bytes:
     """JSON, readable only with the key, and only in this row for this purpose."""
     return vault.seal(purpose, row_id, canonical(content))
@@ -140,6 +151,11 @@ def write_sealed(store: Store, name: str, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     beside.replace(path)
+    folder = os.open(store.photos, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the name itself
+    finally:
+        os.close(folder)
 
 
 def read_sealed(store: Store, name: str) -> bytes:

@@ -126,7 +126,8 @@ events: Final = Table(
     Column("kid", Text, nullable=False),
     Column("at", BigInteger, nullable=False),  # private where custody moves: to the ms
     Column("sealed", LargeBinary),  # sealed: salts and private fields that open commitments
-    Column("of_owner", Text),  # private: whose data key has sealed it; null: the object's
+    Column("personal", LargeBinary),  # sealed: the same about a person, under their own key
+    Column("of_owner", Text),  # private: who that is, also when it was erased
 )
 
 # A data key each, sealed; whatever was sealed under one that is gone is gone with it.
@@ -198,9 +199,8 @@ tags: Final = Table(
     Column("last_counter", BigInteger, nullable=False),  # -1: never tapped
     Column("tampered", Boolean, nullable=False),
     Column("bound_at", BigInteger, nullable=False),
-    # The last tap, so that the same message from the same place gets the same answer.
+    # The last tap and from where, so that the same gets the same answer.
     Column("tap_digest", Text),
-    Column("tap_client", Text),
     Column("tap_at", BigInteger),
 )
 
@@ -250,7 +250,7 @@ scans: Final = Table(
     Column("country", Text),
     Column("counter", BigInteger),
     Column("outcome", Text, nullable=False),
-    Column("count", Integer, nullable=False),
+    Column("times", Integer, nullable=False),
     Index("ix_v_scans_object", "object_id", "at"),
     Index("ix_v_scans_at", "at"),
 )

@@ -108,7 +108,7 @@ def seen(house: House) -> list[tuple[str, str]]:
     with engine.begin() as connection:
         rows = connection.execute(sa.select(scans).order_by(scans.c.number)).all()
         connection.execute(sa.delete(scans))
-    return [(row.kind, row.outcome) for row in rows for _ in range(row.count)]
+    return [(row.kind, row.outcome) for row in rows for _ in range(row.times)]
 
 
 def change(house: House, table: sa.Table, where: Any, **values: Any) -> None:
@@ -257,7 +257,7 @@ async def test_scans_that_point_to_copies_are_a_warning(house: House) -> None:
     ]
     with house.verifier.store.engine.begin() as connection:
         mine = {"object_id": found.row.object_id}
-        connection.execute(sa.insert(scans), [{**tap, **mine, "count": 1} for tap in taps])
+        connection.execute(sa.insert(scans), [{**tap, **mine, "times": 1} for tap in taps])
     answer = await look(house, found)
     assert verdict(answer) == ("Be careful", "careful")
     assert "The scans of this code are unusual" in words(answer)

@@ -110,7 +110,7 @@ def _shown_event(entry: Entry, house: str, *, private: bool) -> wire.ShownEvent:
     role = subject["actor"]
     if private:
         opened = {name: one["value"] for name, one in entry.private.items()}
-        details = {**subject["details"], **opened}
+        details = {**opened.pop("evidence", {}), **opened, **subject["details"]}
     else:
         details = events.shown_details(subject["eventType"], subject["details"])
     return wire.ShownEvent(

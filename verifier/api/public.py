@@ -158,7 +158,7 @@ def tap_of(ask: Ask) -> Tap | None:
     query = dict(ask.request.query_params)
     if not query or _OF_TAGS.isdisjoint(query):
         return None
-    return Tap(query, scans.client_of(ask.store, ask.caller.address, ask.now))
+    return Tap(query, ask.caller.address)
 
 
 def kept_of(answer: Answer) -> Kept:

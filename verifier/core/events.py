@@ -20,13 +20,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from verifier.core import signing
 from verifier.core.canonical import NotCanonical, canonical, digest, read_canonical
-from verifier.core.objects import EVENT_TYPES, OF_CUSTODY
+from verifier.core.objects import EVENT_TYPES, OF_CUSTODY, POSTABLE
 
 Json = dict[str, Any]
 
 CONTEXT: Final = ["https://www.w3.org/ns/credentials/v2"]
 OBJECT_URN: Final = "urn:fairwarning:object:"
 DAY_MS: Final = 86_400_000
+# An erasure too: two objects of one person would be known by their second.
+_BY_DAY: Final = OF_CUSTODY | {"erased"}
 
 # Public details by event type; any other key is private.  Free text is in none of them.
 PUBLIC_DETAILS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -52,6 +54,21 @@ SIGNED_DETAILS: Final[Mapping[str, tuple[str, ...]]] = {
     "tag_bound": ("tagDigest",),
     "scan_alert": ("level",),
 }
+
+# What a document only commits to, by event type, under names that say nothing themselves:
+# whatever a house says in words of its own is inside one of them.
+_REPORTED: Final = ("actorRole", "description", "evidence")
+PRIVATE_DETAILS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(POSTABLE, _REPORTED),
+    "consigned": (*_REPORTED, "consignorId"),
+    "registered": ("description", "estimate", "attributes", "consignorId", "consignor"),
+    "sold": ("salePrice", "saleCurrency"),
+    "passed": ("reason",),
+    "transferred": ("terms", "buyer"),
+    "scan_alert": ("reasons",),
+}
+# Of these, what is about a person, and goes with them.
+PERSONAL: Final = ("consignor", "buyer")
 
 # How a role is called in public; whoever is not of them is a "Party".
 ROLES: Final[Mapping[str, str]] = {
@@ -98,7 +115,7 @@ class Draft(NamedTuple):
     at: int  # ms; what the event says of when it happened
     recorded_at: int  # ms; when it was written down
     actor: str  # a role as ROLES calls it
-    details: Json  # public
+    details: Mapping[str, Any]  # public
     commitments: Mapping[str, str]  # by the name of the private field, hex SHA-256
 
 
@@ -107,11 +124,9 @@ def role(said: str) -> str:
     return ROLES.get(said.strip().lower().replace(" ", "_"), PARTY)
 
 
-def split(event_type: str, said: Mapping[str, Any]) -> tuple[Json, Json]:
-    """What was said of an event: what is public of it, and what is not."""
-    allowed = (*PUBLIC_DETAILS.get(event_type, ()), *SIGNED_DETAILS.get(event_type, ()))
-    public = {key: value for key, value in said.items() if key in allowed}
-    return public, {key: value for key, value in said.items() if key not in allowed}
+def details_of(event_type: str) -> tuple[str, ...]:
+    """The names that a document's details may have."""
+    return (*PUBLIC_DETAILS.get(event_type, ()), *SIGNED_DETAILS.get(event_type, ()))
 
 
 def shown_details(event_type: str, details: Mapping[str, Any]) -> Json:
@@ -127,7 +142,7 @@ def price(minor: int, exponent: int) -> str:
 
 def instant(event_type: str, at: int) -> str:
     """When an event was, as it is written: to the second, or to the day where custody moves."""
-    precise = at - at % DAY_MS if event_type in OF_CUSTODY else at
+    precise = at - at % DAY_MS if event_type in _BY_DAY else at
     return datetime.fromtimestamp(precise // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -221,5 +236,10 @@ def _faults(signed: Json, seq: int, previous: str | None, serial: str) -> Iterat
         yield "it does not follow from the one before it"
     if subject["eventType"] not in EVENT_TYPES:
         yield f"an event of an unknown type {subject['eventType']!r}"
+        return
+    if not set(subject["details"]) <= set(details_of(subject["eventType"])):
+        yield "it has details that such an event has not"
+    if not set(subject["commitments"]) <= set(PRIVATE_DETAILS.get(subject["eventType"], ())):
+        yield "it commits to what such an event does not say"
     if seq == 0 and subject["eventType"] != "registered":
         yield "a history begins with the registration"

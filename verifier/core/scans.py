@@ -120,8 +120,9 @@ def _counter_jumped(scans: Sequence[Scan], _: Context) -> bool:
     return any(later - earlier > COUNTER_JUMP for earlier, later in pairwise(counters))
 
 
-def _burst(scans: Sequence[Scan], _: Context) -> bool:
-    pairs = zip(scans, scans[BURST - 1 :], strict=False)
+def _burst(scans: Sequence[Scan], context: Context) -> bool:
+    found = list(_unseen(scans, context))
+    pairs = zip(found, found[BURST - 1 :], strict=False)
     return any(last.at - first.at <= WINDOW_MS for first, last in pairs)
 
 
@@ -167,7 +168,8 @@ RULES: Final[tuple[_Rule, ...]] = (
     _Rule("qr_travel", 25, "the code is scanned in places too far apart", _code_travelled),
     _Rule("nfc_jump", 15, "the chip was tapped 500 times without being seen", _counter_jumped),
     _Rule("burst", 15, "25 scans within ten minutes", _burst),
-    _Rule("link_refused", 15, "a link was scanned that the house did not sign", _link_refused),
+    # Anybody can make such a link: even with a burst of them it alarms nobody.
+    _Rule("link_refused", 10, "a link was scanned that the house did not sign", _link_refused),
     _Rule("withdrawn", 10, "it was scanned though it is withdrawn", _withdrawn),
 )
 

@@ -42,9 +42,11 @@ class Happened:
 
     event_type: str
     actor: str = events.HOUSE  # a role as ``core.events`` calls it
-    said: Mapping[str, Any] = field(default_factory=dict)  # public and private fields together
+    details: Mapping[str, Any] = field(default_factory=dict)  # for everybody
+    private: Mapping[str, Any] = field(default_factory=dict)  # goes with the object
+    personal: Mapping[str, Any] = field(default_factory=dict)  # goes with the person
+    of_owner: str | None = None  # who that is
     at: int | None = None  # ms; None: now
-    of_owner: str | None = None  # whom the private fields are about
 
 
 class Written(NamedTuple):
@@ -78,10 +80,10 @@ def append(
     """
     row = connection.execute(select(table).where(table.c.object_id == object_id)).one()
     status = objects.after(happened.event_type, row.status)
+    _assert_allowed(happened)
     # From here on it happens.
-    public, private = events.split(happened.event_type, happened.said)
     event_id = new_id("evt_", 20)
-    opening = {name: _opening(value) for name, value in private.items()}
+    private, personal = _opening(happened.private), _opening(happened.personal)
     issuer = keys.current(connection, store.vault, "issuer")
     draft = events.Draft(
         event_id=event_id,
@@ -93,10 +95,10 @@ def append(
         at=now_ms if happened.at is None else happened.at,
         recorded_at=now_ms,
         actor=happened.actor,
-        details=public,
+        details=happened.details,
         commitments={
             name: commit(bytes.fromhex(one["salt"]), name, one["value"])
-            for name, one in opening.items()
+            for name, one in {**private, **personal}.items()
         },
     )
     document = events.document(draft, store.public_url, issuer.ed25519)
@@ -110,7 +112,12 @@ def append(
         leaf_index=log.append(connection, events.entry(document)),
         status=status,
     )
-    _write(connection, store, object_id, happened, made, opening, issuer.kid)
+    sealed = {
+        "sealed": _sealed(connection, store, object_id, event_id, private),
+        "personal": _sealed(connection, store, happened.of_owner, event_id, personal),
+        "of_owner": happened.of_owner,
+    }
+    _write(connection, object_id, made, issuer.kid, sealed)
     grown = {"events": draft.seq + 1, "head": made.hash, "status": status, "updated_at": now_ms}
     connection.execute(update(table).where(table.c.object_id == object_id).values(grown))
     return made
@@ -143,31 +150,53 @@ def as_written(connection: Connection, row: Row[Any]) -> Written:
 
 
 def opened(connection: Connection, store: Store, row: Row[Any]) -> Json:
-    """The private fields of an event, each with its salt; empty where they were erased."""
-    if row.sealed is None:
+    """The private fields of an event, each with its salt; what is about a person is not there."""
+    return _opened(connection, store, row.object_id, row.event_id, row.sealed)
+
+
+def opened_person(connection: Connection, store: Store, row: Row[Any]) -> Json:
+    """What an event says about a person, each field with its salt; empty once they are erased."""
+    return _opened(connection, store, row.of_owner, row.event_id, row.personal)
+
+
+def _opened(
+    connection: Connection, store: Store, subject: str | None, event_id: str, sealed: bytes | None
+) -> Json:
+    if sealed is None or subject is None:
         return {}
-    vault = data_vault(connection, store.vault, row.of_owner or row.object_id)
-    return {} if vault is None else open_json(vault, "event", row.event_id, row.sealed)
+    vault = data_vault(connection, store.vault, subject)
+    return {} if vault is None else open_json(vault, "event", event_id, sealed)
 
 
-def _opening(value: Any) -> Json:
-    return {"salt": secrets.token_hex(_SALT_BYTES), "value": value}
+def _assert_allowed(happened: Happened) -> None:
+    """The public log takes no word that nobody has allowed, not even as a name."""
+    event_type = happened.event_type
+    private = events.PRIVATE_DETAILS.get(event_type, ())
+    assert set(happened.details) <= set(events.details_of(event_type)), event_type
+    assert set(happened.private) <= set(private) - set(events.PERSONAL), event_type
+    assert set(happened.personal) <= set(private) & set(events.PERSONAL), event_type
 
 
-def _write(
-    connection: Connection,
-    store: Store,
-    object_id: str,
-    happened: Happened,
-    made: Written,
-    opening: Json,
-    kid: str,
-) -> None:
-    sealed = None
-    if opening:
-        vault = data_vault(connection, store.vault, happened.of_owner or object_id)
-        assert vault is not None, "nobody writes of an erased person"
-        sealed = seal_json(vault, "event", made.event_id, opening)
+def _opening(private: Mapping[str, Any]) -> Json:
+    """Each field with a salt of its own."""
+    return {
+        name: {"salt": secrets.token_hex(_SALT_BYTES), "value": value}
+        for name, value in private.items()
+    }
+
+
+def _sealed(
+    connection: Connection, store: Store, subject: str | None, event_id: str, opening: Json
+) -> bytes | None:
+    if not opening:
+        return None
+    assert subject is not None, "what is personal is about somebody"
+    vault = data_vault(connection, store.vault, subject)
+    assert vault is not None, "nobody writes of an erased person"
+    return seal_json(vault, "event", event_id, opening)
+
+
+def _write(connection: Connection, object_id: str, made: Written, kid: str, sealed: Json) -> None:
     row = {
         "object_id": object_id,
         "seq": made.seq,
@@ -177,7 +206,6 @@ def _write(
         "leaf_index": made.leaf_index,
         "kid": kid,
         "at": made.at,
-        "sealed": sealed,
-        "of_owner": happened.of_owner if opening else None,
+        **sealed,
     }
     connection.execute(insert(written), row)

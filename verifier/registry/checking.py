@@ -20,7 +20,7 @@ from gateway.books.store import BooksError
 from verifier.core import events, merkle, notes, objects, signing
 from verifier.core.bundle import CERTIFICATE_TYPE
 from verifier.core.canonical import NotCanonical
-from verifier.registry import chain, keys, log, photos
+from verifier.registry import chain, keys, log, photos, tags
 from verifier.registry.keys import PublicKey
 from verifier.store import Store, read_sealed
 
@@ -74,12 +74,13 @@ def check(connection: Connection, store: Store, row: Row[Any], tree: Tree) -> Ch
         found = replace(found, documents=documents)
     except Disagrees as fault:
         return replace(found, signature_valid=False, chain_intact=False, fault=str(fault))
-    steps: dict[str, Callable[[], None]] = {
-        "signature_valid": partial(_check_signatures, rows, documents, known),
-        "chain_intact": partial(_check_chain, row, rows, documents),
-        "included": partial(_check_inclusion, connection, logged, tree),
-    }
-    for what, work in steps.items():
+    steps: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("signature_valid", partial(_check_signatures, rows, documents, known)),
+        ("chain_intact", partial(_check_chain, row, rows, documents)),
+        ("chain_intact", partial(_check_tag, connection, store, row, documents)),
+        ("included", partial(_check_inclusion, connection, logged, tree)),
+    )
+    for what, work in steps:
         try:
             work()
         except Revoked as fault:
@@ -103,7 +104,11 @@ def tree_of(connection: Connection, store: Store) -> Tree:
     signed = read_checkpoint(connection, store, newest.note)
     if signed.size != newest.size or signed.size > log.size(connection):
         raise Disagrees(f"the checkpoint is of {signed.size} entries, the log has others")
-    if log.root(connection, signed.size) != signed.root:
+    try:
+        root = log.root(connection, signed.size)
+    except KeyError as missing:
+        raise Disagrees(f"the log has lost a node: {missing}") from missing
+    if root != signed.root:
         raise Disagrees(f"the tree of {signed.size} entries is not the one that was signed")
     return Tree(signed.size, signed.root, newest.note)
 
@@ -146,8 +151,14 @@ def _document(row: Row[Any], data: bytes) -> Json:
 def _check_signatures(
     rows: Sequence[Row[Any]], documents: Sequence[Json], known: Mapping[str, PublicKey]
 ) -> None:
+    revoked: Revoked | None = None
     for row, document in zip(rows, documents, strict=True):
-        check_signature(f"event {row.seq}", row.kid, row.leaf_index, document, known)
+        try:
+            check_signature(f"event {row.seq}", row.kid, row.leaf_index, document, known)
+        except Revoked as fault:
+            revoked = revoked or fault  # a signature behind it may be no signature at all
+    if revoked is not None:
+        raise revoked
 
 
 def check_signature(
@@ -201,6 +212,21 @@ def _check_facts(row: Row[Any], registered: Json) -> None:
             raise Disagrees(f"its {name} is not what was signed at its registration")
     if registered["mode"] != row.mode:
         raise Disagrees("it is of another mode than was signed")
+
+
+def _check_tag(
+    connection: Connection, store: Store, row: Row[Any], documents: Sequence[Json]
+) -> None:
+    """Another object's tag in this one's place would speak for it."""
+    said = [document["credentialSubject"] for document in documents]
+    bound = [one["details"].get("tagDigest") for one in said if one["eventType"] == "tag_bound"]
+    tag = tags.of_object(connection, row.object_id)
+    try:
+        there = [] if tag is None else [tags.signed_digest(store, tag)]
+    except BooksError as fault:
+        raise Disagrees("its tag's keys were touched") from fault
+    if there != bound[-1:]:
+        raise Disagrees("its tag is not the one that its history names")
 
 
 def _check_inclusion(
@@ -263,7 +289,10 @@ def _certificate(
         raise Disagrees("its certificate is none")
     kid = next((k.kid for k in known.values() if _signed_by(document, k)), "")
     check_signature("the certificate", kid, row.certificate, document, known)
-    [proof] = log.inclusion(connection, [row.certificate], tree.size)
+    try:
+        [proof] = log.inclusion(connection, [row.certificate], tree.size)
+    except (KeyError, ValueError) as missing:
+        raise Disagrees(f"the certificate is not in the signed tree: {missing}") from missing
     try:
         leaf = merkle.leaf_hash(data)
         merkle.verify_inclusion(leaf, row.certificate, tree.size, proof, tree.root)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, and_, func, insert, or_, select
 
 from gateway.books import store as books
-from verifier.core import merkle, notes
+from verifier.core import merkle, notes, tiles
 from verifier.registry import keys
 from verifier.store import Store
 from verifier.tables import checkpoints, entries, nodes
@@ -48,6 +48,8 @@ def size(connection: Connection) -> int:
 
 def append(connection: Connection, data: bytes) -> int:
     """Log *data*; its place.  The caller has waited ``in_turn``, and signs at the end."""
+    # A larger one could be served in no bundle, and with it none of its neighbours.
+    assert len(data) <= tiles.MAX_ENTRY, f"an entry of {len(data)} bytes"
     place = size(connection)
     leaf = merkle.leaf_hash(data)
     wanted = merkle.wanted_for_root(place)

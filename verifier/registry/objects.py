@@ -80,8 +80,12 @@ def registered(
 ) -> Object:
     """The same, within the caller's transaction, which has waited ``log.in_turn``."""
     serial, link_serial, names = _serials(connection, said.serial, now_ms)
-    consignor = said.owner or owners.Person(name=store.house, external_id="house")
-    owner_id = owners.entered(connection, store, mode, consignor, now_ms)
+    consignor = said.owner
+    if consignor is None:
+        consignor = owners.Person(name=store.house)
+        owner_id = owners.the_house(connection, store, mode, now_ms)
+    else:
+        owner_id = owners.entered(connection, store, mode, consignor, now_ms)
     # From here on it is registered.
     object_id = new_id("obj_")
     vault = make_data_key(connection, store.vault, object_id)
@@ -108,14 +112,19 @@ def registered(
     connection.execute(insert(table), row)
     known_by = [{"alias": name, "object_id": object_id} for name in names]
     connection.execute(insert(aliases), known_by)
-    public = {
-        "title": said.title,
-        "category": said.category,
-        "securityTier": said.security_tier,
-        "link": link,
-    }
-    whole = {**public, **{name: value for name, value in private.items() if value}}
-    made = chain.append(connection, store, object_id, Happened("registered", said=whole), now_ms)
+    happened = Happened(
+        "registered",
+        details={
+            "title": said.title,
+            "category": said.category,
+            "securityTier": said.security_tier,
+            "link": link,
+        },
+        private={"consignorId": owner_id, **{k: value for k, value in private.items() if value}},
+        personal={"consignor": {"name": consignor.name, "email": consignor.email}},
+        of_owner=owner_id,
+    )
+    made = chain.append(connection, store, object_id, happened, now_ms)
     first = ("Consignor", "House", "registration", owner_id, owner_id)
     hand_over(connection, object_id, made.seq, first)
     log.sign_checkpoint(connection, store, now_ms)

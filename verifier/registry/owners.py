@@ -23,10 +23,10 @@ from verifier.store import (
     make_data_key,
     new_id,
     open_json,
+    overwrite_the_past,
     seal_json,
 )
 from verifier.tables import events, owners
-from verifier.tables import objects as held
 from verifier.tables import transfers as handovers
 
 Json = dict[str, Any]
@@ -52,11 +52,12 @@ class Person:
 def enter(store: Store, mode: str, person: Person, now_ms: int) -> str:
     """The person's id: the one they have, or a new one.  Raises ``BadField``."""
     with writing(store.engine) as connection:
+        log.in_turn(connection)  # an erasure must not come between a look and a write
         return entered(connection, store, mode, person, now_ms)
 
 
 def entered(connection: Connection, store: Store, mode: str, person: Person, now_ms: int) -> str:
-    """The same, within the caller's transaction.
+    """The same, within the caller's transaction, which has waited ``log.in_turn``.
 
     Who has the external id or the e-mail is the same person; what is said newly of them is
     added.  Raises ``BadField`` where these two lead to two persons, or nothing is said.
@@ -75,6 +76,25 @@ def entered(connection: Connection, store: Store, mode: str, person: Person, now
         return _new(connection, store, mode, person, indexes, now_ms)
     _add(connection, store, owner_id, person, indexes)
     return owner_id
+
+
+def the_house(connection: Connection, store: Store, mode: str, now_ms: int) -> str:
+    """The house itself, as the owner of what it was consigned by nobody else.
+
+    Found under a word of its own: nobody else's external id is ever the house's.
+    """
+    index = store.vault.index("the house", mode)
+    found = _found(connection, mode, "external_index", index)
+    if found is not None:
+        return found
+    indexes: dict[str, str | None] = {"external_index": index, "email_index": None}
+    return _new(connection, store, mode, Person(name=store.house), indexes, now_ms)
+
+
+def is_the_house(connection: Connection, store: Store, mode: str, owner_id: str) -> bool:
+    """Is this owner the house itself?"""
+    index = store.vault.index("the house", mode)
+    return _found(connection, mode, "external_index", index) == owner_id
 
 
 def exists(connection: Connection, mode: str, owner_id: str) -> bool:
@@ -99,12 +119,16 @@ def erase(store: Store, mode: str, owner_id: str, now_ms: int) -> None:
         if not exists(connection, mode, owner_id):
             raise NoSuchOwner(owner_id)
         erased(connection, store, owner_id, now_ms)
+    overwrite_the_past(store.engine)
 
 
 def erase_by_external_id(
     connection: Connection, store: Store, mode: str, external_id: str, now_ms: int
 ) -> bool:
-    """Forget whoever has this external id; False: nobody has.  Raises ``StillNeeded``."""
+    """Forget whoever has this external id; False: nobody has.  Raises ``StillNeeded``.
+
+    The caller calls ``store.overwrite_the_past`` when its transaction has ended.
+    """
     index = _indexes(store, mode, Person(external_id=external_id))["external_index"]
     owner_id = _found(connection, mode, "external_index", index)
     if owner_id is None:
@@ -124,13 +148,11 @@ def erased(connection: Connection, store: Store, owner_id: str, now_ms: int) -> 
     gone = {"sealed": None, "external_index": None, "email_index": None, "erased_at": now_ms}
     connection.execute(update(owners).where(owners.c.owner_id == owner_id).values(gone))
     about = events.c.of_owner == owner_id
-    connection.execute(update(events).where(about).values(sealed=None))
-    concerned = select(held.c.object_id).where(
-        or_(held.c.consignor_id == owner_id, held.c.holder_id == owner_id)
-    )
-    for object_id in connection.scalars(concerned.order_by(held.c.object_id)).all():
+    concerned = select(events.c.object_id).where(about).distinct().order_by(events.c.object_id)
+    for object_id in connection.scalars(concerned).all():
         # Neither who nor why: only that something private of this object cannot be opened now.
         chain.append(connection, store, object_id, chain.Happened("erased"), now_ms)
+    connection.execute(update(events).where(about).values(personal=None))
     log.sign_checkpoint(connection, store, now_ms)
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import structlog
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.books.store import BadField, reading, writing
@@ -24,7 +25,7 @@ from verifier.core import matching, objects, signing
 from verifier.core.canonical import canonical, digest
 from verifier.core.events import CONTEXT, OBJECT_URN, instant
 from verifier.photographs.jobs import ALGORITHM, Enrolled, Renewed
-from verifier.photographs.workers import Workers
+from verifier.photographs.workers import PictureTooHard, WorkerFailed, Workers, WorkersBusy
 from verifier.registry import chain, keys, log
 from verifier.registry import objects as kept
 from verifier.registry.chain import Happened
@@ -34,6 +35,7 @@ from verifier.tables import objects as object_rows
 from verifier.tables import photos
 
 Json = dict[str, Any]
+_log: Final = structlog.stdlib.get_logger()
 
 # A close-up of the surface binds more than a view of the whole, and changes no tier.
 MACRO: Final = "macro"
@@ -103,11 +105,22 @@ async def add(
     enrolled = await workers.enrol(picture, wanted, [other.template for other in others])
     added = await asyncio.to_thread(keep, store, row, angle, picture, enrolled, now_ms)
     if enrolled.binding is not None:
-        for place in enrolled.binding.shared_with:
-            other, mine = others[place], [enrolled.binding.template]
-            renewed = await workers.renew(other.template, other.anchors, mine)
-            await asyncio.to_thread(_renew, store, other.photo_id, renewed, now_ms)
+        shared = [others[place] for place in enrolled.binding.shared_with]
+        await _renew_all(store, workers, shared, enrolled.binding.template, now_ms)
     return added
+
+
+async def _renew_all(
+    store: Store, workers: Workers, shared: Sequence[_Other], mine: bytes, now_ms: int
+) -> None:
+    """Take what they share with *mine* out of their features too."""
+    try:
+        for other in shared:
+            renewed = await workers.renew(other.template, other.anchors, [mine])
+            await asyncio.to_thread(_renew, store, other.photo_id, renewed, now_ms)
+    except (WorkersBusy, WorkerFailed, PictureTooHard) as failure:
+        # The photograph itself is in; the next one with this scenery tries again.
+        _log.warning("shared scenery stays in other objects' features", reason=str(failure))
 
 
 def _before(store: Store, mode: str, object_id: str) -> tuple[Row[Any], list[_Other]]:
@@ -195,7 +208,7 @@ def _put(
     said = binding({**photo, **features})
     if before is not None:
         said["supersedes"] = before.sha256
-    chain.append(connection, store, row.object_id, Happened("photographed", said=said), now_ms)
+    chain.append(connection, store, row.object_id, Happened("photographed", details=said), now_ms)
     _bind(connection, store, row, now_ms)
     return connection.execute(select(photos).where(photos.c.photo_id == photo_id)).one()
 
@@ -244,7 +257,9 @@ def _bind(connection: Connection, store: Store, row: Row[Any], now_ms: int) -> N
     certificate = _certificate(connection, store, row, found, now_ms)
     place = log.append(connection, canonical(certificate))
     said = {"certificate": digest(certificate)}
-    chain.append(connection, store, row.object_id, Happened("binding_completed", said=said), now_ms)
+    chain.append(
+        connection, store, row.object_id, Happened("binding_completed", details=said), now_ms
+    )
     bound = {"binding": "bound", "certificate": place}
     mine = object_rows.c.object_id == row.object_id
     connection.execute(update(object_rows).where(mine).values(bound))

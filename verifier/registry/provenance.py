@@ -20,6 +20,7 @@ from verifier.tables import custody
 from verifier.tables import objects as table
 
 Json = dict[str, Any]
+_LONGEST_DETAIL: Final = 100
 _LARGEST: Final = 16_000  # bytes of what is said of one event: an entry of the log holds 65,535
 
 
@@ -80,11 +81,7 @@ def post(store: Store, mode: str, object_id: str, statement: Statement, now_ms: 
             raise BindingRequired(row.binding)
         if row.open_auction is not None and statement.event_type in objects.TRANSITIONS:
             raise chain.AuctionOpen(row.open_auction)
-        said = {**statement.evidence, "actorRole": statement.actor_role}
-        if statement.description is not None:
-            said["description"] = statement.description
-        actor = events.role(statement.actor_role)
-        happened = Happened(statement.event_type, actor, said, statement.at)
+        happened = _happened(statement, row)
         made = chain.append(connection, store, row.object_id, happened, now_ms)
         if statement.event_type in ("rescinded", "withdrawn"):
             transfers.cancel_open(connection, row.object_id, now_ms)
@@ -101,13 +98,33 @@ def _check(statement: Statement, now_ms: int) -> None:
         raise BadField("timestamp", "an instant that is past was expected")
     if len(canonical(dict(statement.evidence))) > _LARGEST:
         raise BadField("evidence", f"at most {_LARGEST} bytes")
-    taken = {"actorRole", "description"} & statement.evidence.keys()
-    if taken:
-        raise BadField("evidence", f"{min(taken)} stands beside it, not in it")
     for name in events.PUBLIC_DETAILS.get(statement.event_type, ()):
         value = statement.evidence.get(name)
-        if value is not None and not (isinstance(value, str | int) and len(str(value)) <= 100):
-            raise BadField("evidence", f"{name} is a text of at most 100 characters")
+        # A truth value is a number to Python, and none here.
+        if name in statement.evidence and type(value) not in (str, int):
+            raise BadField("evidence", f"{name} is a text or a number")
+        if len(str(value)) > _LONGEST_DETAIL:
+            raise BadField("evidence", f"{name} has at most {_LONGEST_DETAIL} characters")
+
+
+def _happened(statement: Statement, row: Row[Any]) -> Happened:
+    """What everybody may know of it by its name; all else in fields whose names tell nothing."""
+    public = events.PUBLIC_DETAILS.get(statement.event_type, ())
+    evidence = {key: value for key, value in statement.evidence.items() if key not in public}
+    private: Json = {"actorRole": statement.actor_role}
+    if statement.description is not None:
+        private["description"] = statement.description
+    if evidence:
+        private["evidence"] = evidence
+    if statement.event_type == "consigned":
+        private["consignorId"] = row.holder_id
+    return Happened(
+        statement.event_type,
+        events.role(statement.actor_role),
+        details={key: statement.evidence[key] for key in public if key in statement.evidence},
+        private=private,
+        at=statement.at,
+    )
 
 
 def _move(connection: Connection, row: Row[Any], made: Written) -> None:

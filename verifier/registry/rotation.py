@@ -77,6 +77,8 @@ def declare_compromised(store: Store, kid: str, since_size: int | None, now_ms: 
             raise LookupError(kid)
         size = log.size(connection)
         since = size if since_size is None else min(since_size, size)
+        if row.compromised_size is not None:
+            since = min(since, row.compromised_size)  # what was declared is not taken back
         new = None
         if row.retired_at is None:
             keys.retire(connection, kid, size, now_ms)

@@ -18,7 +18,7 @@ from verifier.core import events, objects
 from verifier.registry import chain, log, owners, transfers
 from verifier.registry import objects as kept
 from verifier.registry.chain import Happened
-from verifier.store import Store
+from verifier.store import Store, overwrite_the_past
 from verifier.tables import news as table
 from verifier.tables import objects as object_rows
 
@@ -67,7 +67,9 @@ def take(store: Store, told: News, now_ms: int) -> Taken:
             _EFFECTS[told.kind](connection, store, told, now_ms)
             _note(connection, told, None, now_ms)
             log.sign_checkpoint(connection, store, now_ms)
-            return Taken(True)
+        if told.kind == "erased":
+            overwrite_the_past(store.engine)
+        return Taken(True)
     except (_Impossible, objects.InvalidState) as failure:
         with writing(store.engine) as connection:
             if not _is_known(connection, told.origin):
@@ -105,24 +107,26 @@ def _listed(connection: Connection, store: Store, told: News, now_ms: int) -> No
         raise _Impossible(f"its binding is {row.binding}")
     if row.status != "listed":  # the house may have listed it by hand before
         said = {"lotNumber": told.lot_number or "", "auctionId": told.auction_id}
-        _append(connection, store, row, Happened("listed", said=said), now_ms)
+        _append(connection, store, row, Happened("listed", details=said), now_ms)
     _set(connection, row, told.auction_id)
 
 
 def _passed(connection: Connection, store: Store, told: News, now_ms: int) -> None:
     row = _object_of_auction(connection, told)
-    said = {} if told.kind == "passed" else {"reason": told.kind}
-    _append(connection, store, row, Happened("passed", said=said), now_ms)
+    said = {} if told.kind == "passed" else {"reason": told.kind}  # "sold": to nobody
+    _append(connection, store, row, Happened("passed", private=said), now_ms)
     _set(connection, row, None)
 
 
 def _sold(connection: Connection, store: Store, told: News, now_ms: int) -> None:
-    row = _object_of_auction(connection, told)
     if told.hammer_price is None or told.currency is None or told.consumer_id is None:
-        raise _Impossible("a sale without a price or a winner")
+        # Nobody to pass title on to: the object must not stay with an auction that is over.
+        _passed(connection, store, told, now_ms)
+        return
+    row = _object_of_auction(connection, told)
     price = events.price(told.hammer_price, told.exponent or 0)
     said = {"hammerPrice": price, "currency": told.currency}
-    _append(connection, store, row, Happened("sold", said=said), now_ms)
+    _append(connection, store, row, Happened("sold", details=said), now_ms)
     _set(connection, row, None)
     _open_transfer(connection, store, row, told, "awaiting_payment", now_ms)
 
@@ -136,10 +140,10 @@ def _paid(connection: Connection, store: Store, told: News, now_ms: int) -> None
         raise _Impossible(f"its transfer is {current.state}")
     buyer = _buyer(connection, store, told, now_ms)
     if buyer == current.to_id:
-        transfers.move(connection, current.transfer_id, "pending", now_ms)
+        transfers.move(connection, current, "pay", now_ms)
         return
     # An underbidder has taken the winner's place.
-    transfers.move(connection, current.transfer_id, "cancelled", now_ms)
+    transfers.move(connection, current, "cancel", now_ms)
     price = current.price if told.hammer_price is None else told.hammer_price
     agreed = told._replace(hammer_price=price, currency=current.currency, exponent=current.exponent)
     _open_transfer(connection, store, row, agreed, "pending", now_ms)

@@ -39,6 +39,8 @@ _MOST_WAITING: Final = 50_000  # counts not yet written, some 10 MB: past it the
 _TOLD_EVERY_MS: Final = 60_000  # of look-ups alone, an object at most once a minute
 _JUDGED_EVERY_MS: Final = 10_000
 _JUDGED_AT_ONCE: Final = 50  # some milliseconds each; the others wait a second more
+_OF_TAGS: Final = ("verified", "replayed", "tampered")  # what only a tag's own message says
+_ALARMED_FOR_MS: Final = DAY_MS  # then what came since the alarm is judged by itself
 _RANK: Final = {"low": 0, "medium": 1, "high": 2}
 _IPV4_PREFIX: Final = 24
 _IPV6_PREFIX: Final = 48
@@ -152,11 +154,20 @@ def forget_old(store: Store, now_ms: int) -> int:
         return connection.execute(old).rowcount
 
 
-def risk_of(connection: Connection, row: Row[Any], now_ms: int) -> scans.Risk:
-    """What the object's scans make one think."""
-    query = select(table).where(table.c.object_id == row.object_id)
-    recent = query.where(table.c.at >= now_ms - KEPT_MS)
-    newest = connection.execute(recent.order_by(table.c.at.desc()).limit(_LOOKED_AT)).all()
+def risk_of(
+    connection: Connection, row: Row[Any], now_ms: int, since: int | None = None
+) -> scans.Risk:
+    """What the object's scans make one think, those of ninety days; or *since* an instant."""
+    begin = now_ms - KEPT_MS if since is None else since
+    mine = select(table).where(table.c.object_id == row.object_id, table.c.at >= begin)
+    # Apart: a crowd of lookers must not push out what a tag has said.
+    taps = mine.where(table.c.outcome.in_(_OF_TAGS))
+    others = mine.where(table.c.outcome.not_in(_OF_TAGS))
+    newest = [
+        one
+        for query in (taps, others)
+        for one in connection.execute(query.order_by(table.c.at.desc()).limit(_LOOKED_AT))
+    ]
     seen = [
         scans.Scan(
             at=one.at,
@@ -167,8 +178,8 @@ def risk_of(connection: Connection, row: Row[Any], now_ms: int) -> scans.Risk:
             tag_counter=one.counter,
             outcome=one.outcome,
         )
-        for one in reversed(newest)
-        for _ in range(min(one.count, scans.BURST))  # more of them tell no more
+        for one in newest
+        for _ in range(min(one.times, scans.BURST))  # more of them tell no more
     ]
     context = scans.Context(_transferred_at(connection, row), row.status, now_ms)
     return scans.assess(seen, context)
@@ -189,11 +200,11 @@ def _rows(waiting: Sequence[Seen]) -> list[Json]:
     for seen in waiting:
         told = (seen.kind, seen.client, seen.country, seen.counter, seen.outcome)
         names = ("kind", "client", "country", "counter", "outcome")
-        first = {"object_id": seen.object_id, "at": seen.at, "count": 0}
+        first = {"object_id": seen.object_id, "at": seen.at, "times": 0}
         row = alike.setdefault(
             (seen.object_id, *told), {**first, **dict(zip(names, told, strict=True))}
         )
-        row["count"] += 1
+        row["times"] += 1
     return list(alike.values())
 
 
@@ -223,12 +234,16 @@ def _judge(store: Store, object_id: str, now_ms: int) -> None:
 def _raised(
     connection: Connection, object_id: str, now_ms: int
 ) -> tuple[Row[Any], scans.Risk] | None:
-    """The object and its risk, where that is higher than was said before."""
+    """The object and its risk, where that is higher than was said before; or high again."""
     query = select(object_rows).where(object_rows.c.object_id == object_id)
     row = connection.execute(query).one()
+    known = connection.execute(select(alerts).where(alerts.c.object_id == object_id)).one_or_none()
+    if known is not None and now_ms - known.at >= _ALARMED_FOR_MS:
+        risk = risk_of(connection, row, now_ms, since=known.at + 1)
+        return (row, risk) if risk.level != "low" else None
     risk = risk_of(connection, row, now_ms)
-    known = connection.scalar(select(alerts.c.level).where(alerts.c.object_id == object_id))
-    return (row, risk) if _RANK[risk.level] > _RANK[known or "low"] else None
+    told = "low" if known is None else known.level
+    return (row, risk) if _RANK[risk.level] > _RANK[told] else None
 
 
 def _alarm(
@@ -239,7 +254,7 @@ def _alarm(
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     new = dialect.insert(alerts).values(said)
     connection.execute(new.on_conflict_do_update(index_elements=[alerts.c.object_id], set_=said))
-    happened = Happened("scan_alert", said={"level": risk.level, "reasons": reasons})
+    happened = Happened("scan_alert", details={"level": risk.level}, private={"reasons": reasons})
     chain.append(connection, store, row.object_id, happened, now_ms)
     data = {"serial": row.serial, "reasons": [one.words for one in risk.reasons]}
     happenings.tell(connection, happenings.COUNTERFEIT, row.mode, data, now_ms)

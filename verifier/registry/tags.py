@@ -8,6 +8,8 @@ is shown the first answer: a page was loaded anew.  A seal that was reported ope
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -48,7 +50,7 @@ class Tap(NamedTuple):
     """A message of a tag, and from where it came."""
 
     query: Mapping[str, str]
-    client: str  # the same for the same network address
+    address: str  # of the network; kept only as a hash together with the message
 
 
 class Heard(NamedTuple):
@@ -64,7 +66,7 @@ def bind(store: Store, mode: str, object_id: str, said: Binding, now_ms: int) ->
     with writing(store.engine) as connection:
         log.in_turn(connection)
         row = kept.find(connection, mode, object_id)
-        uid_index = store.vault.index("tag uid", uid)
+        uid_index = store.vault.index("tag uid", mode, uid)
         taken = (table.c.object_id == row.object_id) | (table.c.uid_index == uid_index)
         if connection.scalar(select(table.c.tag_id).where(taken)) is not None:
             raise TagBound(object_id)
@@ -87,9 +89,8 @@ def bind(store: Store, mode: str, object_id: str, said: Binding, now_ms: int) ->
             "bound_at": now_ms,
         }
         connection.execute(insert(table), tag)
-        # The uid is the chip's, and anybody near it can read it: a digest that nobody guesses.
-        details = {"tagDigest": hashlib.sha256(salt + uid.encode()).hexdigest()}
-        happened = Happened("tag_bound", said=details)
+        details = {"tagDigest": _named_in_history(salt.hex(), uid)}
+        happened = Happened("tag_bound", details=details)
         chain.append(connection, store, row.object_id, happened, now_ms)
         log.sign_checkpoint(connection, store, now_ms)
         return chain.find(connection, mode, row.object_id)
@@ -131,7 +132,7 @@ def look(store: Store, tag: Row[Any], tap: Tap) -> Heard:
     message = _read(store, tag, tap)
     if message is None:
         return Heard("invalid")
-    if message.counter <= tag.last_counter and not _is_same(tag, tap):
+    if message.counter <= tag.last_counter and not _is_same(store, tag, tap):
         return Heard("replayed", message.counter)
     return Heard(_state(tag, message), message.counter)
 
@@ -139,7 +140,9 @@ def look(store: Store, tag: Row[Any], tap: Tap) -> Heard:
 def take(store: Store, tag_id: str, tap: Tap, now_ms: int) -> Heard:
     """Count a message, once."""
     with writing(store.engine) as connection:
-        tag = connection.execute(select(table).where(table.c.tag_id == tag_id)).one()
+        # Locked: of two taps at once the second must see what the first has left.
+        query = select(table).where(table.c.tag_id == tag_id).with_for_update()
+        tag = connection.execute(query).one()
         message = _read(store, tag, tap)
         if message is None:
             return Heard("invalid")
@@ -148,13 +151,12 @@ def take(store: Store, tag_id: str, tap: Tap, now_ms: int) -> Heard:
         counted = {
             "last_counter": message.counter,
             "tampered": tag.tampered or opened,
-            "tap_digest": _digest(tap),
-            "tap_client": tap.client,
+            "tap_digest": _digest(store, tap),
             "tap_at": now_ms,
         }
         # The counter is compared where it is set: of two at once, one is the first.
         if connection.execute(update(table).where(*mine).values(counted)).rowcount != 1:
-            again = _is_same(tag, tap) and now_ms - tag.tap_at < _SAME_TAP_MS
+            again = _is_same(store, tag, tap) and now_ms - tag.tap_at < _SAME_TAP_MS
             status: Status = _state(tag, message) if again else "replayed"
             return Heard(status, message.counter)
         return Heard("tampered" if counted["tampered"] else _state(tag, message), message.counter)
@@ -177,10 +179,22 @@ def _state(tag: Row[Any], message: tags.TagMessage) -> Status:
     return "tampered" if tag.tampered or message.tamper == "open" else "verified"
 
 
-def _is_same(tag: Row[Any], tap: Tap) -> bool:
-    return bool(tag.tap_digest == _digest(tap) and tag.tap_client == tap.client)
+def _is_same(store: Store, tag: Row[Any], tap: Tap) -> bool:
+    return bool(tag.tap_digest == _digest(store, tap))
 
 
-def _digest(tap: Tap) -> str:
-    said = "&".join(f"{name}={value}" for name, value in sorted(tap.query.items()))
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
+def _digest(store: Store, tap: Tap) -> str:
+    """The message and from where it came; keyed, so that no address can be tried out."""
+    said = [tap.address, sorted(tap.query.items())]
+    return hmac.digest(store.scan_key, json.dumps(said).encode(), "sha256").hex()
+
+
+def signed_digest(store: Store, tag: Row[Any]) -> str:
+    """By what the history names this tag."""
+    secret = open_json(store.vault, "tag", tag.tag_id, tag.sealed)
+    return _named_in_history(secret["salt"], secret["uid"])
+
+
+def _named_in_history(salt: str, uid: str) -> str:
+    # The uid is the chip's, and anybody near it can read it: a digest that nobody guesses.
+    return hashlib.sha256(bytes.fromhex(salt) + uid.encode()).hexdigest()

@@ -122,7 +122,7 @@ def initiate(store: Store, mode: str, terms: Terms, now_ms: int) -> Begun:
             # A private sale: what was paid is between them and the house.
             price = events.price(terms.price, terms.exponent)
             said = {"salePrice": price, "saleCurrency": terms.currency}
-            chain.append(connection, store, row.object_id, Happened("sold", said=said), now_ms)
+            chain.append(connection, store, row.object_id, Happened("sold", private=said), now_ms)
             log.sign_checkpoint(connection, store, now_ms)
         transfer_id = opened(connection, mode, terms, None, "pending", now_ms)
         return _with_code(connection, store, transfer_id, now_ms)
@@ -165,7 +165,8 @@ def reissue(store: Store, mode: str, transfer_id: str, now_ms: int) -> Begun:
     """Give out a new code; the one before is void.
 
     Raises ``NoSuchTransfer``, ``WrongState``, ``TransferPending`` where another has been
-    begun since, and ``NotOwner`` where the object has changed hands since.
+    begun since, ``NotOwner`` where the object has changed hands since, and
+    ``owners.NoSuchOwner`` where the buyer was erased since.
     """
     with writing(store.engine) as connection:
         log.in_turn(connection)
@@ -174,7 +175,7 @@ def reissue(store: Store, mode: str, transfer_id: str, now_ms: int) -> Begun:
             raise WrongState(row.state)
         if row.codes >= transfers.MOST_CODES:
             raise Locked(transfer_id)
-        _require_holder(connection, row)
+        _require_parties(connection, row)
         if row.state not in transfers.OPEN:
             _refuse_second(connection, row.object_id)
         return _with_code(connection, store, transfer_id, now_ms)
@@ -189,7 +190,7 @@ def cancel(store: Store, mode: str, transfer_id: str, now_ms: int) -> Row[Any]:
             return row
         if transfers.after(row.state, "cancel") is None:
             raise WrongState(row.state)
-        move(connection, transfer_id, "cancelled", now_ms)
+        move(connection, row, "cancel", now_ms)
         return find(connection, mode, transfer_id, now_ms)
 
 
@@ -197,7 +198,7 @@ def cancel_open(connection: Connection, object_id: str, now_ms: int) -> None:
     """End the object's open transfer, if it has one."""
     row = open_of(connection, object_id)
     if row is not None:
-        move(connection, row.transfer_id, "cancelled", now_ms)
+        move(connection, row, "cancel", now_ms)
 
 
 def load(store: Store, mode: str, transfer_id: str, now_ms: int) -> Row[Any]:
@@ -262,7 +263,7 @@ def _left(store: Store, mode: str, transfer_id: str, now_ms: int) -> int:
         row = find(connection, mode, transfer_id, now_ms)
         left: int = max(0, transfers.MOST_ATTEMPTS - row.attempts)
         if left == 0 and row.state == "pending":
-            move(connection, transfer_id, "locked", now_ms)
+            move(connection, row, "lock", now_ms)
     return left
 
 
@@ -283,10 +284,16 @@ def _again(connection: Connection, store: Store, row: Row[Any], said: str) -> Co
 
 
 def _hand_over(connection: Connection, store: Store, row: Row[Any], now_ms: int) -> Confirmed:
-    _require_holder(connection, row)
+    _require_parties(connection, row)
     buyer = owners.known_as(connection, store, row.to_id)
-    said = {} if buyer is None else {"buyer": {"name": buyer.name, "email": buyer.email}}
-    happened = Happened("transferred", "Buyer", said, of_owner=row.to_id if said else None)
+    assert buyer is not None, "who exists is known"
+    happened = Happened(
+        "transferred",
+        "Buyer",
+        private={"terms": terms_of(row)},
+        personal={"buyer": {"name": buyer.name, "email": buyer.email}},
+        of_owner=row.to_id,
+    )
     # From here on it is theirs.
     made = chain.append(connection, store, row.object_id, happened, now_ms)
     holder = update(object_rows).where(object_rows.c.object_id == row.object_id)
@@ -302,6 +309,12 @@ def _hand_over(connection: Connection, store: Store, row: Row[Any], now_ms: int)
     return Confirmed(find(connection, row.mode, row.transfer_id, now_ms), made)
 
 
+def terms_of(row: Row[Any]) -> Json:
+    """What the event of a transfer commits to: between whom, and for what."""
+    price = None if row.price is None else events.price(row.price, row.exponent)
+    return {"from": row.from_id, "to": row.to_id, "price": price, "currency": row.currency}
+
+
 # ── Rows ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -312,7 +325,7 @@ def find(connection: Connection, mode: str, transfer_id: str, now_ms: int) -> Ro
     if row is None:
         raise NoSuchTransfer(transfer_id)
     if _is_over(row, now_ms):
-        move(connection, transfer_id, "expired", now_ms)
+        move(connection, row, "expire", now_ms)
         return connection.execute(select(table).where(*mine)).one()
     return row
 
@@ -323,10 +336,13 @@ def open_of(connection: Connection, object_id: str) -> Row[Any] | None:
     return connection.execute(select(table).where(*mine)).one_or_none()
 
 
-def move(connection: Connection, transfer_id: str, state: transfers.State, now_ms: int) -> None:
-    """Put the transfer into another state."""
-    moved = {"state": state, "updated_at": now_ms}
-    connection.execute(update(table).where(table.c.transfer_id == transfer_id).values(moved))
+def move(connection: Connection, row: Row[Any], step: transfers.Step, now_ms: int) -> None:
+    """Take a step with the transfer, unless another has been taken since *row* was read."""
+    state = transfers.after(row.state, step)
+    assert state is not None, f"{step} cannot follow {row.state}"
+    same = table.c.transfer_id == row.transfer_id, table.c.state == row.state
+    moved = update(table).where(*same, table.c.codes == row.codes)
+    connection.execute(moved.values(state=state, updated_at=now_ms))
 
 
 def _is_over(row: Row[Any], now_ms: int) -> bool:
@@ -337,7 +353,7 @@ def _lapse(connection: Connection, object_id: str, now_ms: int) -> None:
     """A transfer whose time is over stands in nobody's way."""
     row = open_of(connection, object_id)
     if row is not None and _is_over(row, now_ms):
-        move(connection, row.transfer_id, "expired", now_ms)
+        move(connection, row, "expire", now_ms)
 
 
 def _refuse_second(connection: Connection, object_id: str) -> None:
@@ -346,10 +362,13 @@ def _refuse_second(connection: Connection, object_id: str) -> None:
         raise TransferPending(row.transfer_id)
 
 
-def _require_holder(connection: Connection, row: Row[Any]) -> None:
+def _require_parties(connection: Connection, row: Row[Any]) -> None:
+    """Raises where the object has changed hands, or its buyer is nobody any more."""
     held = chain.find(connection, row.mode, row.object_id)
     if held.holder_id != row.from_id:
         raise NotOwner(row.from_id)
+    if not owners.exists(connection, row.mode, row.to_id):
+        raise owners.NoSuchOwner(row.to_id)
     objects.after("transferred", held.status)
 
 

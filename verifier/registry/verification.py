@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from gateway.books.store import reading
 from verifier.core import confidence, matching, scans
 from verifier.core import objects as objects_of
-from verifier.registry import checking, objects, tags
+from verifier.registry import checking, objects, owners, tags
 from verifier.registry import scans as counted
 from verifier.registry.checking import Checked, Disagrees, Tree
 from verifier.registry.photos import Compared
 from verifier.registry.tags import Heard, Tap
 from verifier.store import Store, at_one_instant
-from verifier.tables import owners
 
 Json = dict[str, Any]
 COLLECTOR: Final = "Verified Private Collector"
@@ -193,9 +192,9 @@ def _body(
 
 
 def _owner(connection: Connection, store: Store, row: Row[Any]) -> str:
-    query = select(owners.c.external_index).where(owners.c.owner_id == row.holder_id)
-    house = store.vault.index("owner external id", row.mode, "house")
-    return store.house if connection.scalar(query) == house else COLLECTOR
+    if owners.is_the_house(connection, store, row.mode, row.holder_id):
+        return store.house
+    return COLLECTOR
 
 
 def instant(at: int) -> str:

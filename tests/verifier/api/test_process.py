@@ -159,5 +159,5 @@ def test_what_was_counted_is_written_before_the_end(tmp_path: Path) -> None:
         process.line_with("answered everything")
     engine = sa.create_engine(f"sqlite:///{tmp_path}/verifier.db")
     with engine.connect() as connection:
-        assert connection.scalar(sa.select(sa.func.sum(scans.c.count))) == 7
+        assert connection.scalar(sa.select(sa.func.sum(scans.c.times))) == 7
     engine.dispose()

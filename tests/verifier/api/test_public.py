@@ -28,7 +28,7 @@ def seen(house: House) -> Counter[tuple[str, str]]:
     house.verifier.scans.write(house.clock.now_ms())
     with reading(house.verifier.store.engine) as connection:
         rows = connection.execute(select(scans)).all()
-        return Counter((row.kind, row.outcome) for row in rows for _ in range(row.count))
+        return Counter((row.kind, row.outcome) for row in rows for _ in range(row.times))
 
 
 @pytest.fixture

@@ -10,18 +10,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from verifier.core import signing
 from verifier.core.events import (
-    PUBLIC_DETAILS,
     BadChain,
     Draft,
     check_chain,
+    details_of,
     document,
     event_hash,
     instant,
     role,
     shown_details,
-    split,
 )
-from verifier.core.objects import OF_CUSTODY
+from verifier.core.objects import EVENT_TYPES, OF_CUSTODY
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SERIAL = "AUC260218FKC5SKSEZ"
@@ -110,16 +109,26 @@ def test_a_change_of_custody_is_dated_by_the_day(event_type: str) -> None:
     assert instant("registered", NOON) == "2026-02-18T12:00:12Z"
 
 
-def test_what_is_said_is_private_unless_its_key_is_allowed() -> None:
-    """Free text never is; a catalogue's number is public of a cataloguing, and of nothing else."""
-    said = {"catalogNumber": "214", "description": "from Mr Smith", "hammerPrice": 5}
-    assert split("cataloged", said) == (
-        {"catalogNumber": "214"},
-        {"description": "from Mr Smith", "hammerPrice": 5},
-    )
-    assert split("exhibited", said) == ({}, said)
-    for event_type in PUBLIC_DETAILS:
-        assert "description" not in shown_details(event_type, {"description": "x"})
+def test_details_and_commitments_have_names_that_are_allowed() -> None:
+    """A catalogue's number is public of a cataloguing, and of nothing else; free text never is;
+    and no event commits to anything under a name that somebody made up."""
+    assert "catalogNumber" in details_of("cataloged")
+    assert "catalogNumber" not in details_of("exhibited")
+    for event_type in EVENT_TYPES:
+        assert not {"description", "evidence", "actorRole"} & set(details_of(event_type))
+    for where, name in (("details", "note"), ("commitments", "from Mr Smith")):
+        changed = copy.deepcopy(WHOLE)
+        changed[-1]["credentialSubject"][where][name] = "00" * 32
+        with pytest.raises(BadChain) as found:
+            check_chain(changed, SERIAL)
+        assert found.value.seq == len(WHOLE) - 1
+
+
+def test_what_anybody_is_shown_is_less_than_what_is_signed() -> None:
+    """Of a photograph nothing, of a sale its price."""
+    signed = {"sha256": "00", "hammerPrice": "5.00", "currency": "EUR"}
+    assert shown_details("photographed", signed) == {}
+    assert shown_details("sold", signed) == {"hammerPrice": "5.00", "currency": "EUR"}
 
 
 def test_a_role_is_one_of_those_that_name_nobody() -> None:

@@ -207,7 +207,7 @@ def test_the_weights_are_those_of_the_design() -> None:
         "qr_travel": 25,
         "nfc_jump": 15,
         "burst": 15,
-        "link_refused": 15,
+        "link_refused": 10,
         "withdrawn": 10,
     }
     assert all(" " in rule.words for rule in RULES)

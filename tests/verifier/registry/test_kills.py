@@ -18,6 +18,7 @@ from verifier.registry import transfers
 from verifier.registry.objects import Object
 from verifier.store import Store
 from verifier.tables import happenings
+from verifier.tables import transfers as table
 
 
 class Killed(BaseException):
@@ -58,7 +59,7 @@ def survive(store: Store, work: Callable[[], Any]) -> int:
 
 def confirmed(store: Store, found: Object, code: str) -> transfers.Confirmed:
     with reading(store.engine) as connection:
-        query = sa.select(transfers.table).where(transfers.table.c.object_id == found.row.object_id)
+        query = sa.select(table).where(table.c.object_id == found.row.object_id)
         row = connection.execute(query).one()
     return transfers.confirm(store, MODE, row.transfer_id, code, NOW)
 

@@ -11,7 +11,8 @@ from gateway.books.store import BadField, reading
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW
 from tests.verifier.registry.desk import CONSIGNOR, MODE
-from verifier.registry import owners, provenance, transfers
+from verifier import tables
+from verifier.registry import chain, objects, owners, provenance, transfers, verification
 from verifier.registry.owners import Person
 from verifier.store import Store
 from verifier.tables import metadata
@@ -76,13 +77,18 @@ def test_an_erased_person_is_nobody_and_the_chain_still_holds(either: Store) -> 
         owners.erase(either, MODE, ada, NOW)
     transfers.confirm(either, MODE, begun.row.transfer_id, begun.code, NOW)
     row = desk.again(either, found).row
-    before = provenance.read(either, row, private=True).entries[-1]
-    assert before.private["buyer"]["value"] == {"name": ADA.name, "email": ADA.email}
+    with reading(either.engine) as connection:
+        event, _ = chain.documents(connection, row.object_id)[-1]
+        said = chain.opened_person(connection, either, event)
+    assert said["buyer"]["value"] == {"name": ADA.name, "email": ADA.email}
     owners.erase(either, MODE, ada, NOW)
     after = provenance.read(either, row, private=True)
     assert [entry.subject["eventType"] for entry in after.entries[-2:]] == ["transferred", "erased"]
-    assert after.entries[-2].private == {}
     assert after.entries[-1].subject["details"] == {}
+    with reading(either.engine) as connection:
+        event, _ = chain.documents(connection, row.object_id)[-2]
+        assert event.personal is None
+        assert chain.opened_person(connection, either, event) == {}
     assert desk.check(either, found).intact
     with reading(either.engine) as connection:
         assert owners.known_as(connection, either, ada) is None
@@ -101,5 +107,48 @@ def test_a_commitment_tells_nothing_of_what_it_is_to(store: Store) -> None:
         transfers.confirm(store, MODE, begun.row.transfer_id, begun.code, NOW)
         row = desk.again(store, found).row
         seen.append(provenance.read(store, row, private=False).entries[-1].subject["commitments"])
-    assert set(seen[0]) == {"buyer"}
-    assert seen[0]["buyer"] != seen[1]["buyer"]
+    assert set(seen[0]) == {"buyer", "terms"}
+    for name in seen[0]:
+        assert seen[0][name] != seen[1][name]
+
+
+def test_nothing_that_was_erased_stays_in_the_database_file(store: Store) -> None:
+    """Nor in the log of changes beside it: neither the sealed person, nor the sealed key."""
+    ada = owners.enter(store, MODE, ADA, NOW)
+    with reading(store.engine) as connection:
+        person = connection.execute(sa.select(tables.owners.c.sealed)).scalar_one()
+        mine = tables.data_keys.c.subject == ada
+        key = connection.execute(sa.select(tables.data_keys.c.sealed).where(mine)).scalar_one()
+    files = list(store.photos.parent.glob("verifier.db*"))
+    assert any(person in file.read_bytes() for file in files)
+    owners.erase(store, MODE, ada, NOW)
+    for file in store.photos.parent.glob("verifier.db*"):
+        held = file.read_bytes()
+        assert person not in held
+        assert key not in held
+
+
+def test_the_house_is_nobody_elses_name(store: Store) -> None:
+    """What nobody else has consigned is the house's; no external id leads to it."""
+    found = desk.bound(store, NOW)
+    own = objects.register(store, MODE, objects.Registration("A vase", "other"), NOW)
+    other = owners.enter(store, MODE, Person("House", external_id="house"), NOW)
+    assert other != own.row.holder_id
+    for serial, name in (
+        (own.row.serial, store.house),
+        (found.row.serial, "Verified Private Collector"),
+    ):
+        body = verification.verify(store, serial, NOW).body
+        assert body["provenance"]["current_owner"] == name
+
+
+def test_erasing_tells_no_hour(store: Store) -> None:
+    """Two objects of one person are not known by the second in which they were erased from."""
+    ada = owners.enter(store, MODE, ADA, NOW)
+    found = desk.ready(store, NOW)
+    begun = desk.begun(store, found, ada, NOW)
+    transfers.confirm(store, MODE, begun.row.transfer_id, begun.code, NOW)
+    owners.erase(store, MODE, ada, NOW + 12_345)
+    row = desk.again(store, found).row
+    erased = provenance.read(store, row, private=False).entries[-1].document
+    assert erased["validFrom"] == erased["proof"]["created"] == "2026-02-18T00:00:00Z"

@@ -125,3 +125,12 @@ def test_an_account_that_is_erased_is_forgotten_here(store: Store) -> None:
     assert erased.recorded
     nobody = desk.sale_of(store, found, "erased", NOW, serial=None, consumer_id="cons_x")
     assert not nobody.recorded
+
+
+def test_a_sale_to_nobody_ends_with_the_auction(store: Store) -> None:
+    """The object is free again, and not held for ever by an auction that is over."""
+    found = desk.ready(store, NOW)
+    desk.sale_of(store, found, "listed", NOW)
+    assert desk.sale_of(store, found, "sold", NOW, currency="EUR").recorded
+    now = desk.again(store, found)
+    assert (now.row.status, now.row.open_auction) == ("cataloged", None)

@@ -47,13 +47,13 @@ def test_questions_that_are_alike_are_one_row(either: Store) -> None:
     counter.count(seen(found, client="b"))
     assert counter.write(NOW) == 1_001
     assert counter.write(NOW) == 0
-    assert [(row.client, row.count) for row in rows(either)] == [("a", 1_000), ("b", 1)]
+    assert [(row.client, row.times) for row in rows(either)] == [("a", 1_000), ("b", 1)]
 
 
 def test_a_replayed_tap_is_an_alarm_once(either: Store) -> None:
     """Written into the history, told outside, and not again for the same risk."""
     found, counter = desk.ready(either, NOW), Counter(either)
-    tap = {"kind": "nfc", "outcome": "replayed", "counter": 7}
+    tap: dict[str, Any] = {"kind": "nfc", "outcome": "replayed", "counter": 7}
     for later in (0, 11 * SECOND, 22 * SECOND):
         counter.count(seen(found, NOW + later, **tap))
         counter.write(NOW + later)
@@ -70,7 +70,7 @@ def test_a_burst_counts_what_is_in_one_row(store: Store) -> None:
     """Twenty-five at once are a burst, though they are one row."""
     found, counter = desk.register(store, NOW), Counter(store)
     for _ in range(25):
-        counter.count(seen(found))
+        counter.count(seen(found, kind="qr"))
     counter.write(NOW)
     with reading(store.engine) as connection:
         risk = scans.risk_of(connection, found.row, NOW)

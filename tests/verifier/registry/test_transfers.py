@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.books.store import reading
+from gateway.books.store import reading, writing
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW
 from tests.verifier.registry.desk import MODE
@@ -204,3 +204,27 @@ def test_rescinding_a_sale_ends_its_transfer(store: Store) -> None:
     with pytest.raises(transfers.WrongState) as refused:
         confirm(store, begun, begun.code)
     assert refused.value.state == "cancelled"
+
+
+def test_a_step_that_comes_too_late_undoes_nothing(either: Store) -> None:
+    """Whoever read the transfer before it was confirmed can neither lock nor expire it then."""
+    found = desk.ready(either, NOW)
+    begun = desk.begun(either, found, desk.owner(either, "Berta", NOW), NOW)
+    stale = row_of(either, begun.row.transfer_id)
+    confirm(either, begun, begun.code)
+    for step in ("lock", "expire", "cancel"):
+        with writing(either.engine) as connection:
+            transfers.move(connection, stale, step, NOW)
+        assert row_of(either, begun.row.transfer_id).state == "confirmed"
+
+
+def test_nothing_is_passed_on_to_somebody_who_was_erased(store: Store) -> None:
+    """Their transfer ran out, they were forgotten: no new code brings them back."""
+    found = desk.ready(store, NOW)
+    buyer = desk.owner(store, "Berta", NOW)
+    begun = desk.begun(store, found, buyer, NOW)
+    late = NOW + core.CODE_LIFE_MS
+    assert transfers.load(store, MODE, begun.row.transfer_id, late).state == "expired"
+    owners.erase(store, MODE, buyer, late)
+    with pytest.raises(owners.NoSuchOwner):
+        transfers.reissue(store, MODE, begun.row.transfer_id, late)

@@ -163,6 +163,7 @@ def _events() -> None:
         sa.Column("kid", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("sealed", sa.LargeBinary),
+        sa.Column("personal", sa.LargeBinary),
         sa.Column("of_owner", sa.Text),
         sa.PrimaryKeyConstraint("object_id", "seq", name="pk_v_events"),
         sa.ForeignKeyConstraint(
@@ -259,7 +260,6 @@ def _tags() -> None:
         sa.Column("tampered", sa.Boolean, nullable=False),
         sa.Column("bound_at", sa.BigInteger, nullable=False),
         sa.Column("tap_digest", sa.Text),
-        sa.Column("tap_client", sa.Text),
         sa.Column("tap_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("tag_id", name="pk_v_tags"),
         sa.ForeignKeyConstraint(["object_id"], ["v_objects.object_id"], name="fk_v_tags_object_id"),
@@ -316,7 +316,7 @@ def _scans() -> None:
         sa.Column("country", sa.Text),
         sa.Column("counter", sa.BigInteger),
         sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("times", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_v_scans"),
     )
     op.create_index("ix_v_scans_at", "v_scans", ["at"])
