@@ -13,6 +13,7 @@ the rate, the path, the key, the body.  On the way out: a refusal in the contrac
 from __future__ import annotations
 
 import asyncio
+import collections
 import inspect
 import re
 import secrets
@@ -139,6 +140,7 @@ class Verifier:
     monotonic: Callable[[], float]
     awaited: list[str] = field(default_factory=list)  # serials of the demonstration, not ready yet
     answers: Answers = field(default_factory=Answers)
+    comparing: collections.Counter[str] = field(default_factory=collections.Counter)  # by address
     house_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
     other_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
 

@@ -8,7 +8,8 @@ trying them out, and is answered nothing for a while, not even for those that do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlencode
@@ -23,6 +24,7 @@ from verifier.api.calls import Ask, Raw, count, encoded, refuse_empty
 from verifier.api.refusals import Refusal, bad_field
 from verifier.core import links, matching, serials, wire
 from verifier.core.scans import Kind
+from verifier.photographs.workers import WorkersBusy
 from verifier.registry import objects, photos, scans, verification
 from verifier.registry.chain import NoSuchObject
 from verifier.registry.photos import NothingToCompare
@@ -35,6 +37,8 @@ Json = dict[str, Any]
 _UNTOUCHED: Final = {"Cache-Control": "no-store"}
 _ASK_AGAIN: Final = {"Cache-Control": "no-cache"}
 _OF_TAGS: Final = frozenset(("e", "m", "c", "uid", "ctr"))  # parameters that a tag writes
+PUBLIC_PLACES: Final = 6  # of the worker's sixteen
+PLACES_OF_ONE: Final = 2  # address
 LINKSET: Final = "application/linkset+json"
 
 
@@ -94,7 +98,10 @@ async def compared(ask: Ask, serial: str, body: wire.FreshPhoto) -> tuple[wire.M
     if not ask.caller.has_key:
         count(ask.verifier.limits.photo_matches, ask.caller.address, ask.verifier.monotonic())
     try:
-        found = await photos.compare(ask.store, ask.verifier.workers, row, body.photo, body.angle)
+        with _a_place(ask):
+            found = await photos.compare(
+                ask.store, ask.verifier.workers, row, body.photo, body.angle
+            )
     except NothingToCompare as fault:
         if body.angle is not None:
             raise bad_field("angle", "there is no photograph of it to compare with") from fault
@@ -110,6 +117,27 @@ async def compared(ask: Ask, serial: str, body: wire.FreshPhoto) -> tuple[wire.M
         meaning=matching.words(found.verdict, found.angle, found.inliers, found.anchors_found),
     )
     return match, answer
+
+
+@contextmanager
+def _a_place(ask: Ask) -> Iterator[None]:
+    """Let the public wait for the one worker, but not in front of the house's own uploads.
+
+    Raises ``WorkersBusy`` where too many are waiting, of all or of one address.
+    """
+    if ask.caller.has_key:
+        yield
+        return
+    waiting, address = ask.verifier.comparing, ask.caller.address
+    if waiting.total() >= PUBLIC_PLACES or waiting[address] >= PLACES_OF_ONE:
+        raise WorkersBusy("other photographs are being compared; try again soon")
+    waiting[address] += 1
+    try:
+        yield
+    finally:
+        waiting[address] -= 1
+        if not waiting[address]:
+            del waiting[address]
 
 
 # ── Whoever asks by a serial ─────────────────────────────────────────────────────────────

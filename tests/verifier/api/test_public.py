@@ -318,6 +318,41 @@ async def test_photographs_are_compared_so_many_times(limited: House) -> None:
     assert (await compare(limited, found["serial"])).status_code == 200
 
 
+async def test_the_public_does_not_stand_in_the_houses_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the worker is busy, two photographs of an address wait, and six of all; the house's
+    own go past that, and whoever gave up leaves their place."""
+    found = await house.bound()
+    free = asyncio.Event()
+    real = house.verifier.workers.match
+
+    async def slow(photo: bytes, templates: Any) -> Any:
+        await free.wait()
+        return await real(photo, templates)
+
+    monkeypatch.setattr(house.verifier.workers, "match", slow)
+
+    def send(address: str, **more: Any) -> asyncio.Task[Any]:
+        return asyncio.create_task(compare(house, found["serial"], address=address, **more))
+
+    waiting = [send(f"198.51.100.{n // 2}") for n in range(6)]
+    while house.verifier.comparing.total() < 6:
+        await asyncio.sleep(0)
+    refused = await compare(house, found["serial"], address="198.51.100.99")
+    assert code_of(refused) == (503, "UNAVAILABLE")
+    own = send("198.51.100.0", key=["provenance:read"])
+    waiting.pop().cancel()
+    while house.verifier.comparing.total() > 5:
+        await asyncio.sleep(0)
+    refused = await compare(house, found["serial"], address="198.51.100.0")
+    assert code_of(refused) == (503, "UNAVAILABLE")
+    free.set()
+    answers = await asyncio.gather(own, *waiting)
+    assert {answer.status_code for answer in answers} == {200}
+    assert not house.verifier.comparing
+
+
 # ── Resolving ────────────────────────────────────────────────────────────────────────────
 
 
