@@ -9,8 +9,9 @@ picture by name is enrolled, the others are photographs that somebody really too
 What is counted: objects that yield too few anchors; recaptures accepted, usual and hard ones;
 photographs of other objects accepted, with the bound that 0 of N leaves (the rule of three:
 3/N with 95 % confidence; pairs share pictures, so it is approximate); the same colour card in
-everybody's photographs, with what it shares taken out and without; and twins, items of one
-model, which are *expected* to be accepted: a photograph confirms the design.  Times are processor
+everybody's photographs, with what it shares taken out and without; twins, items of one model,
+which are *expected* to be accepted, for a photograph confirms the design; and siblings, models
+of one maker that share layout and typeface.  Times are processor
 time on one core: from the normalised picture to the answer over five angles, and what comes before it.
 
 Nothing here decides anything: it measures.  Exit code 0, or 2 where there is nothing to
@@ -63,12 +64,15 @@ class Subject:
     """An object, the house's photograph of it, and photographs really taken of it since.
 
     ``family`` is the same for pictures that may show the same thing: they are no impostors.
+    ``category`` is the house's, out of which it takes what a photograph is compared with first.
     """
 
     name: str
     family: str
+    category: str
     picture: Image.Image
     taken: tuple[bytes, ...] = ()
+    sibling: Image.Image | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ class Measured:
     card: Tally = field(default_factory=Tally)
     card_genuine: Tally = field(default_factory=Tally)
     twins: Tally = field(default_factory=Tally)
+    siblings: Tally = field(default_factory=Tally)
     times: Times = field(default_factory=Times)
 
 
@@ -163,6 +168,7 @@ def measure(subjects: Sequence[Subject]) -> Measured:
     _impostors(queries, usable, measured)
     _cards(usable[:CARDS], measured)
     _twins(usable[:TWINS], measured)
+    _siblings(usable, measured)
     _timed(usable, measured)
     return measured
 
@@ -173,11 +179,17 @@ def measure(subjects: Sequence[Subject]) -> Measured:
 def _drawn(objects: int) -> list[Subject]:
     shipped = [
         # mallet-rim.jpg is a nearer look at mallet.jpg: one family.
-        Subject(file.name, file.stem.split("-")[0], _decoded(file.read_bytes()))
+        Subject(file.name, file.stem.split("-")[0], "pots", _decoded(file.read_bytes()))
         for file in sorted(SHIPPED.glob("*.jpg"))
     ]
     drawn = [
-        Subject(f"drawn {number}", f"drawn {number}", pictures.draw(number))
+        Subject(
+            f"drawn {number}",
+            f"drawn {number}",
+            pictures.sort_of(number),
+            pictures.draw(number),
+            sibling=pictures.sibling(number),
+        )
         for number in range(objects)
     ]
     return drawn + shipped
@@ -190,7 +202,9 @@ def _own(folder: Path) -> list[Subject]:
         files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
         photos = [file.read_bytes() for file in files if file.suffix.lower() in SUFFIXES]
         if photos:
-            subjects.append(Subject(entry.name, entry.name, _decoded(photos[0]), tuple(photos[1:])))
+            subjects.append(
+                Subject(entry.name, entry.name, "", _decoded(photos[0]), tuple(photos[1:]))
+            )
     return subjects
 
 
@@ -210,19 +224,21 @@ def _query(photo: bytes) -> Features:
 
 
 def _enrol(subjects: Sequence[Subject], measured: Measured) -> list[Enrolled]:
-    """As the house would: each against the photographs of the objects before it."""
-    enrolled = []
-    before: list[tuple[str, Template]] = []
+    """As the house would: each against photographs of the objects of its category before it."""
+    enrolled: list[Enrolled] = []
     for place in _counted("enrolled", subjects):
         subject = subjects[place]
-        others = [template for family, template in before if family != subject.family][-OTHERS:]
+        others = [
+            one.template
+            for one in enrolled
+            if one.subject.category == subject.category and one.subject.family != subject.family
+        ][-OTHERS:]
         pixels = _normal(pictures.catalogue_photo(subject.picture))
         begun = time.process_time()
         template, _ = features.enrol(pixels, ANCHORS, others)
         measured.times.enrol.append(_since(begun))
         one = Enrolled(subject, template)
         enrolled.append(one)
-        before.append((subject.family, template))
         if not one.matchable:
             measured.not_matchable.append(subject.name)
     return enrolled
@@ -287,6 +303,13 @@ def _twins(enrolled: Sequence[Enrolled], measured: Measured) -> None:
         measured.twins.add(features.score("", _query(photo), one.template))
 
 
+def _siblings(enrolled: Sequence[Enrolled], measured: Measured) -> None:
+    for place, one in enumerate(enrolled):
+        if one.subject.sibling is not None:
+            photo = pictures.recapture(one.subject.sibling, pictures.USUAL, place, 400)
+            measured.siblings.add(features.score("", _query(photo), one.template))
+
+
 def _timed(enrolled: Sequence[Enrolled], measured: Measured) -> None:
     """One object's angles are told by five templates; any five do."""
     templates = [features.pack(one.template) for one in enrolled]
@@ -329,7 +352,7 @@ def table(measured: Measured) -> str:
         *(_row(name, tally) for name, tally in _tallies(measured) if tally.total),
         "",
         _bound(measured.impostors),
-        "Twins are expected to be accepted: a photograph confirms the design, not the item.",
+        "Twins are expected to be accepted, and siblings may be: a photograph confirms the design.",
         "",
         f"{'milliseconds on one core':<44}{'median':>8}{'95 %':>10}{'most':>8}",
         *(_times(name, values) for name, values in _timings(measured) if values),
@@ -367,6 +390,7 @@ def _tallies(measured: Measured) -> list[tuple[str, Tally]]:
         ("impostors, colour card in both", measured.card),
         ("recaptures, colour card in both", measured.card_genuine),
         ("twins", measured.twins),
+        ("siblings: dials of one maker", measured.siblings),
     ]
 
 

@@ -54,8 +54,21 @@ _WORDS: Final = [
 
 def draw(number: int) -> Image.Image:
     """Object number so-and-so, photographed for the catalogue: 900 × 700, evenly lit."""
-    random = np.random.default_rng([number, 1])
-    return _SORTS[number % len(_SORTS)](random)
+    return _SORTS[number % len(_SORTS)](np.random.default_rng([number, 1]))
+
+
+def sort_of(number: int) -> str:
+    """What the house would call it: objects are told apart from others of their category."""
+    return _SORTS[number % len(_SORTS)].__name__.lstrip("_")
+
+
+def sibling(number: int) -> Image.Image | None:
+    """Another model of the same maker: the layout and the typeface are the same, what is
+    written and what moves is not.  Only dials have siblings."""
+    if _SORTS[number % len(_SORTS)] is not _dial:
+        return None
+    make, _ = np.random.default_rng([number, 1]).spawn(2)
+    return _dial_of(make, np.random.default_rng([number, 7]))
 
 
 def twin(picture: Image.Image, number: int, depth: float = 0.05) -> Image.Image:
@@ -204,7 +217,7 @@ def _painting(random: Random) -> Image.Image:
 def _label(random: Random) -> Image.Image:
     paper = Image.new("RGB", _SIZE, _pale(random))
     pen = ImageDraw.Draw(paper)
-    edge = int(random.integers(14, 60))
+    type_, edge = _Type.drawn(random), int(random.integers(14, 60))
     for inset in (edge, edge + int(random.integers(5, 18))):
         pen.rectangle(
             (inset, inset, _SIZE[0] - inset, _SIZE[1] - inset), outline=_dark(random), width=2
@@ -214,7 +227,8 @@ def _label(random: Random) -> Image.Image:
         size = int(random.integers(16, 74))
         words = " ".join(random.choice(_WORDS, int(random.integers(1, 4))))
         left = int(random.integers(edge + 20, 260))
-        pen.text((left, top), f"{words} {random.integers(1, 2030)}", _dark(random), _font(size))
+        at = (left + random.uniform(150, 330), top + size / 2)
+        type_.write(paper, at, f"{words} {random.integers(1, 2030)}", _dark(random), size)
         top += round(size * random.uniform(1.1, 1.7))
     x, y, r = random.uniform(200, 700), random.uniform(150, 550), random.uniform(40, 100)
     for ray in np.linspace(0, 2 * np.pi, int(random.integers(9, 40))):
@@ -223,44 +237,82 @@ def _label(random: Random) -> Image.Image:
 
 
 def _dial(random: Random) -> Image.Image:
-    plate = Image.fromarray(_cloud(random, *_SIZE, coarse=200.0))
+    return _dial_of(*random.spawn(2))
+
+
+def _dial_of(make: Random, item: Random) -> Image.Image:
+    """A dial: ticks, numerals and typeface are its maker's; words, hands and colours its own."""
+    plate = Image.fromarray(_cloud(item, *_SIZE, coarse=200.0))
     pen = ImageDraw.Draw(plate)
-    x, y, r = _SIZE[0] / 2, _SIZE[1] / 2, random.uniform(260, 335)
-    ink, face = (_dark(random), _pale(random))[:: int(random.choice([1, -1]))]
+    x, y, r = _SIZE[0] / 2, _SIZE[1] / 2, make.uniform(240, 340)
+    ink, face = (_dark(item), _pale(item))[:: int(item.choice([1, -1]))]
     pen.ellipse((x - r, y - r, x + r, y + r), fill=face, outline=ink, width=5)
-    ticks = int(random.choice([48, 60, 72, 100]))
+    type_ = _Type.drawn(make)
+    ticks, every = int(make.choice([48, 60, 72, 100, 120])), int(make.integers(3, 7))
+    short, long = make.uniform(0.88, 0.94), make.uniform(0.78, 0.86)
     for tick in range(ticks):
-        a, long = 2 * np.pi * tick / ticks, random.uniform(0.9, 0.93) if tick % 5 else 0.86
-        pen.line(
-            (
-                x + r * 0.97 * np.cos(a),
-                y + r * 0.97 * np.sin(a),
-                x + r * long * np.cos(a),
-                y + r * long * np.sin(a),
-            ),
-            ink,
-            2 if tick % 5 else 5,
-        )
-    size = int(random.integers(24, 52))
-    for hour in range(1, 13):
+        a, inner = 2 * np.pi * tick / ticks, short if tick % every else long
+        ends = ((x + r * f * np.cos(a), y + r * f * np.sin(a)) for f in (0.97, inner))
+        pen.line([*ends], ink, int(make.integers(1, 3)) if tick % every else 4)
+    size, reach = int(make.integers(22, 58)), make.uniform(0.55, 0.74)
+    for hour in range(1, 13, int(make.choice([1, 1, 2, 3]))):
         a = 2 * np.pi * (hour - 3) / 12
-        at = (x + r * 0.72 * np.cos(a), y + r * 0.72 * np.sin(a))
-        pen.text(at, str(hour), ink, _font(size), anchor="mm")
-    for line in range(int(random.integers(2, 5))):
-        at = (x + random.uniform(-20, 20), y - r * 0.4 + line * r * 0.27)
-        pen.text(
-            at,
-            " ".join(random.choice(_WORDS, 2)),
-            ink,
-            _font(int(random.integers(14, 26))),
-            anchor="mm",
+        at = (x + r * reach * np.cos(a), y + r * reach * np.sin(a))
+        type_.write(plate, at, _numeral(hour, roman=type_.roman), ink, size)
+    for _ in range(int(item.integers(2, 5))):
+        at = (x + item.uniform(-90, 90), y + r * item.uniform(-0.42, 0.42))
+        type_.write(plate, at, " ".join(item.choice(_WORDS, 2)), ink, int(item.integers(14, 26)))
+    for width, length in ((11, 0.5), (7, 0.75), (3, 0.85)):
+        a = item.uniform(0, 2 * np.pi)
+        tip = (x + r * length * np.cos(a), y + r * length * np.sin(a))
+        pen.line([(x, y), tip], _colour(item), width)
+    return _grained(item, plate)
+
+
+def _numeral(hour: int, *, roman: bool) -> str:
+    if not roman:
+        return str(hour)
+    tens, ones = divmod(hour, 10)
+    return "X" * tens + ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")[ones]
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A typeface: the one we have, made wider, slanted and bolder."""
+
+    wider: float
+    slant: float
+    bold: int
+    roman: bool
+
+    @classmethod
+    def drawn(cls, random: Random) -> _Type:
+        """Some maker's."""
+        return cls(
+            float(random.uniform(0.65, 1.5)),
+            float(random.uniform(-0.35, 0.35)),
+            int(random.integers(0, 3)),
+            bool(random.random() < 0.4),
         )
-    for width, reach in ((11, 0.5), (7, 0.75), (3, 0.85)):
-        a = random.uniform(0, 2 * np.pi)
-        pen.line(
-            (x, y, x + r * reach * np.cos(a), y + r * reach * np.sin(a)), _colour(random), width
+
+    def write(
+        self, on: Image.Image, at: tuple[float, float], words: str, ink: Colour, size: int
+    ) -> None:
+        """The words, their middle at ``at``."""
+        box = _font(size).getbbox(words, stroke_width=self.bold)
+        wide, high = round(box[2] + 4), round(box[3] + 4)
+        mask = Image.new("L", (wide, high))
+        ImageDraw.Draw(mask).text((2, 2), words, 255, _font(size), stroke_width=self.bold)
+        out = (round(wide * self.wider + abs(self.slant) * high), high)
+        # What leans to the left begins as far to the right as its foot would leave the frame.
+        begin = max(-self.slant, 0) * high
+        turned = mask.transform(
+            out,
+            Image.Transform.AFFINE,
+            (1 / self.wider, -self.slant / self.wider, -begin / self.wider, 0, 1, 0),
+            Image.Resampling.BICUBIC,
         )
-    return _grained(random, plate)
+        on.paste(ink, (round(at[0] - out[0] / 2), round(at[1] - high / 2)), turned)
 
 
 def _card(random: Random) -> Image.Image:

@@ -24,6 +24,7 @@ def test_a_folder_of_ones_own_is_measured(
     monkeypatch.setattr(matching, "HARD_RECAPTURES", 1)
     monkeypatch.setattr(matching, "TIMED", 1)
     monkeypatch.setattr(matching, "TWINS", 1)
+    monkeypatch.setattr(matching, "_twelve_megapixels", lambda photo: photo)
     monkeypatch.setattr(matching, "_on_one_core", lambda: None)
     pictures.draw(0).save(tmp_path / "painting.jpg")
     (tmp_path / "label").mkdir()

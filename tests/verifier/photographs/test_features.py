@@ -70,6 +70,13 @@ def test_no_other_object_is_matched() -> None:
     assert {said(score) for score in scores} == {"no_match"}
 
 
+def test_two_rings_of_ticks_are_not_one_dial() -> None:
+    """Dials of two makers agree in some ticks; their anchors are not taken for found."""
+    scores = [features.score("", query(one), template(other)) for one, other in ((2, 32), (32, 2))]
+    assert max(score.inliers for score in scores) >= matching.MATCH_INLIERS
+    assert not {said(score) for score in scores} & {"match", "match_strong"}
+
+
 def test_a_photograph_on_its_side_is_matched() -> None:
     """Somebody turned the telephone."""
     turned = features.detect(
