@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.books.store import reading
 from gateway.keys import load_or_create
@@ -18,11 +19,12 @@ from tests.verifier.registry.conftest import NOW, opened
 from tests.verifier.registry.populated import HOUR, populate
 from verifier import audit as command
 from verifier.audit import audit
+from verifier.core import notes
 from verifier.opening import open_registry
-from verifier.registry import bundles, keys, rotation
+from verifier.registry import bundles, keys, log, rotation
 from verifier.registry.checking import Disagrees
 from verifier.store import Store
-from verifier.tables import metadata
+from verifier.tables import checkpoints, metadata
 
 DAY: Final = 86_400_000
 SECOND: Final = 1_000
@@ -295,6 +297,21 @@ def test_a_key_that_was_given_up_leaves_the_books_right(store: Store) -> None:
         issuer = keys.current(connection, store.vault, "issuer").kid
     rotation.declare_compromised(store, issuer, 6, NOW + HOUR)
     assert audit(store)
+
+
+def test_a_tree_that_we_signed_and_never_had_is_found(store: Store) -> None:
+    """An older checkpoint of another root, with genuine signatures: the log was forked once."""
+    desk.ready(store, NOW)
+    origin = log.origin(store.public_url)
+    with store.engine.begin() as connection:
+        size = connection.scalar(sa.select(sa.func.min(checkpoints.c.size)))
+        assert size is not None
+        signers = keys.log_signers(connection, store.vault, origin, NOW)
+        note = notes.sign_note(notes.checkpoint(origin, size, bytes(32)), signers)
+        mine = checkpoints.update().where(checkpoints.c.size == size)
+        connection.execute(mine.values(note=note))
+    with pytest.raises(Disagrees, match=f"checkpoint of {size} entries: the entries have another"):
+        audit(store)
 
 
 def test_the_audit_works_on_postgresql(postgresql_store: Store) -> None:
