@@ -312,7 +312,7 @@ def _passed_back(answer: Answer, method: str) -> Response:
 
 def _refused(gateway: Gateway, request: Request, problem: Problem) -> Response:
     """What the verifier cannot say: a page for people, else its own form of an error."""
-    headers = {**calls.new_headers(gateway), **problem.headers}
+    headers = {**calls.new_headers(gateway), "X-RateLimit-Window": "1", **problem.headers}
     is_api = request.url.path.startswith("/api/")
     if not is_api and "text/html" in request.headers.get("accept", ""):
         return pages.cannot_check_page(problem.status, headers)

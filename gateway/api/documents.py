@@ -6,7 +6,9 @@ in a few bytes.  Neither needs a key; nothing in them is secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -21,14 +23,16 @@ from gateway.api.calls import Call, Raw, Reply, signature_of
 from gateway.core import openapi
 from gateway.core.openapi import Described
 from gateway.core.reference import reference
+from verifier.api.calls import Call as VerifierCall
+from verifier.api.calls import Raw as VerifierRaw
 
 # Asked again each time, and answered by 304 as long as nothing has changed.
 _FRESH: Final = "no-cache"
 
 
-def routes(calls: Sequence[Call]) -> list[Route]:
-    """The two routes; *calls* is the table that they document."""
-    document = openapi.document([described(call) for call in calls])
+def routes(calls: Sequence[Described]) -> list[Route]:
+    """The two routes; *calls* is what they document."""
+    document = openapi.document(calls)
     written = msgspec.json.encode(document)
     page = pages.docs_page(reference(document))
     return [
@@ -67,6 +71,56 @@ def described(call: Call) -> Described:
         # A reply beside the content has a status of its own: what was there already is 200.
         more_statuses=(200,) if replies and call.status == 201 else (),
     )
+
+
+def described_by_verifier(calls: Iterable[VerifierCall]) -> list[Described]:
+    """The rows of the verifier's own table that are the public's, likewise."""
+    found: dict[str, Described] = {}
+    for call in calls:
+        if not call.internal:
+            one = _of_verifier(call)
+            # A handler may stand at several paths; an operation has a name of its own.
+            name = one.operation_id
+            if name in found:
+                name += "_at_" + re.sub(r"\W+", "_", call.path).strip("_")
+            found[name] = replace(one, operation_id=name)
+    return list(found.values())
+
+
+def _of_verifier(call: VerifierCall) -> Described:
+    module = call.handler.__module__.rpartition(".")[2]
+    name = f"{module}.{call.handler.__name__}"
+    signature = call.signature
+    is_typed = signature.answer not in (VerifierRaw, NoneType)
+    return Described(
+        operation_id=name,
+        method=call.method,
+        path=call.path.replace(":path}", "}"),
+        doc=call.handler.__doc__ or "",
+        kind="anyone" if call.scope is None else "house",
+        scope=call.scope or "",
+        status=204 if signature.answer is NoneType else call.status,
+        dialect="verifier",
+        body=signature.body,
+        body_is_form=call.kind == "multipart",
+        query=signature.query,
+        answer=signature.answer if is_typed else None,
+        media=_MEDIA.get(name, "application/json") if signature.answer is VerifierRaw else "",
+    )
+
+
+# What the verifier answers that is no JSON.
+_TEXT: Final = "text/plain; charset=utf-8"
+_MEDIA: Final[Mapping[str, str]] = {
+    "objects.qr_svg": "image/svg+xml",
+    "objects.qr_png": "image/png",
+    "log.checkpoint": _TEXT,
+    "log.tile": "application/octet-stream",
+    "log.entries": "application/octet-stream",
+    "log.vkeys": _TEXT,
+    "public.resolve_item": "application/linkset+json",
+    "public.resolve_asset": "application/linkset+json",
+}
 
 
 def _answers(annotation: Any) -> tuple[list[Any], bool]:

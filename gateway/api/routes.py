@@ -26,6 +26,7 @@ from gateway.api import (
 )
 from gateway.api.access import ANYONE, BIDDER, CONSUMER, HOOKS, KEYS, PAGE, READ, WRITE
 from gateway.api.calls import Call, endpoint
+from verifier.api.routes import CALLS as VERIFIER_API
 
 V1: Final = "/api/v1"
 
@@ -114,6 +115,11 @@ OPERATOR_API: Final = (
 )
 # fmt: on
 CALLS: Final = (*CONSUMER_API, *OPERATOR_API)
+# What is documented: the verifier's calls, too, which the door leads to.
+DESCRIBED: Final = (
+    *map(documents.described, CALLS),
+    *documents.described_by_verifier(VERIFIER_API),
+)
 
 
 def routes() -> list[Route]:
@@ -122,5 +128,5 @@ def routes() -> list[Route]:
         Route(f"/alpha{call.path}", endpoint(call), methods=[call.method]) for call in OPERATOR_API
     ]
     own = [Route(call.path, endpoint(call), methods=[call.method]) for call in CALLS]
-    served = [*own, *aliases, *documents.routes(CALLS)]
+    served = [*own, *aliases, *documents.routes(DESCRIBED)]
     return [*served, *elsewhere.routes(served)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ from gateway.core.bodies import Amount
 from gateway.core.problems import CATALOGUE
 
 Json = dict[str, Any]
+Dialect = Literal["consumer", "operator", "verifier"]
 Kind = Literal["anyone", "page", "consumer", "bidder", "house"]  # as in api.access
 
 REF: Final = "#/components/schemas/{name}"
@@ -42,12 +43,14 @@ class Described:
     kind: Kind
     scope: str = ""
     status: int = 200  # of a success
-    dialect: Literal["consumer", "operator"] = "consumer"
+    dialect: Dialect = "consumer"
     body: Any = None  # its type; None: takes none
     body_is_optional: bool = False
     body_is_file: bool = False  # CSV instead of JSON
+    body_is_form: bool = False  # multipart, with a file in it
     query: Any = None
-    answer: Any = None  # its type; None: nothing is said
+    answer: Any = None  # its type; None: nothing is said, or what ``media`` says
+    media: str = ""  # of an answer that no type describes
     more_statuses: tuple[int, ...] = ()  # other successes, with the same answer
 
     @property
@@ -131,6 +134,8 @@ def _path_parameters(call: Described) -> list[Json]:
 def _headers_of(call: Described) -> list[Json]:
     if call.operation_id in _CONDITIONAL:
         return [_IF_NONE_MATCH]
+    if call.dialect == "verifier":
+        return []
     if call.method != "POST" or call.tag == "sessions":
         return []
     fingerprint = [_FINGERPRINT] if call.operation_id in _FINGERPRINTED else []
@@ -141,6 +146,8 @@ def _request_body(call: Described, types: _Types) -> Json:
     if call.body_is_file:
         return {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}
     schema = types.of(call.body)
+    if call.body_is_form:
+        return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     content = {"schema": schema, "example": samples.request(schema, types.components)}
     return {
         "required": not call.body_is_optional,
@@ -154,7 +161,9 @@ def _responses(call: Described, types: _Types) -> Json:
     }
     if call.operation_id in _CONDITIONAL:
         responses["304"] = {"description": "Nothing has changed.", "headers": _ON_EVERY_ANSWER}
-    dialect = "Operator" if call.dialect == "operator" else "Consumer"
+    if call.operation_id in _LEADING_ON:
+        responses["307"] = {"description": "It is there.", "headers": _ALWAYS[call.dialect]}
+    dialect = call.dialect.title()
     return {
         **responses,
         "4XX": {"$ref": f"#/components/responses/{dialect}Refusal"},
@@ -164,7 +173,12 @@ def _responses(call: Described, types: _Types) -> Json:
 
 
 def _success(call: Described, types: _Types) -> Json:
-    answer: Json = {"description": _SUCCESS.get(call.status, "Done."), "headers": _ON_EVERY_ANSWER}
+    said = _SUCCESS.get(call.status, "Done.")
+    answer: Json = {"description": said, "headers": _ALWAYS[call.dialect]}
+    if call.media:
+        schema = {"type": "object"} if call.media.endswith("json") else {"type": "string"}
+        example = samples.answer(schema, types.components)
+        answer["content"] = {call.media: {"schema": schema, "example": example}}
     if call.answer is not None:
         schema = types.of(call.answer)
         example = samples.answer(schema, types.components)
@@ -175,12 +189,12 @@ def _success(call: Described, types: _Types) -> Json:
 def _failures() -> Json:
     """The answers that are errors, by dialect and by who can do something about them."""
     return {
-        f"{dialect}{name}": {
+        f"{dialect.title()}{name}": {
             "description": description,
-            "headers": {**_ON_EVERY_ANSWER, "Retry-After": {"$ref": _HEADER + "Retry-After"}},
-            "content": {"application/json": {"schema": {"$ref": REF.format(name=schema)}}},
+            "headers": {**_ALWAYS[dialect], "Retry-After": {"$ref": _HEADER + "Retry-After"}},
+            "content": {"application/json": {"schema": _ERROR_OF[dialect]}},
         }
-        for dialect, schema in (("Consumer", "ConsumerError"), ("Operator", "OperatorError"))
+        for dialect in get_args(Dialect)
         for name, description in (
             ("Refusal", "Refused: it would not help to send the same again at once."),
             ("Unavailable", "Not answerable now; sent again with the same key, it may be."),
@@ -261,7 +275,8 @@ def _schemas(types: tuple[Any, ...]) -> tuple[tuple[Json, ...], Json]:
 def _name(name: str) -> str:
     """``Data_Auction_`` → DataOfAuction; where two dialects have a type of one name, the
     module's is put before it: ``gateway.core.wire.consumer.Bid`` → ConsumerBid."""
-    parts = name.replace("gateway.core.wire.", "").strip("_").split("_")
+    short = name.replace("gateway.core.wire.", "").replace("verifier.core.wire.", "verifier.")
+    parts = short.strip("_").split("_")
     return "Of".join("".join(word[:1].upper() + word[1:] for word in p.split(".")) for p in parts)
 
 
@@ -306,6 +321,8 @@ def _plain(schema: Any) -> Any:
         return schema if named == schema else _REF_TO + _name(named)
     if not isinstance(schema, Mapping):
         return schema
+    if schema.get("contentEncoding") == "base64":  # a file of a form is sent as it is
+        return {"type": "string", "format": "binary"}
     if schema.get("format") == "decimal":
         kept = {key: value for key, value in schema.items() if key != "format"}
         return {**kept, "type": "number"}
@@ -315,7 +332,7 @@ def _plain(schema: Any) -> Any:
 # ── What no signature says ───────────────────────────────────────────────────────────────
 
 _ABOUT: Final = """\
-Two HTTP APIs to one auction house. An *auction* is the bidding on one lot.
+Three HTTP APIs to one auction house. An *auction* is the bidding on one lot.
 
 **Consumer API** (`/api/v1`): bidders and the pages they use; and, with a secret key, running
 sales, keys, payments and webhooks. camelCase; errors are `{"error": "…"}`.
@@ -323,10 +340,13 @@ sales, keys, payments and webhooks. camelCase; errors are `{"error": "…"}`.
 **Operator API** (`/auction`, `/asset`, `/user`; `/alpha/…` is an alias of each): token auctions.
 snake_case; answers are `{"data": …}`, errors `{"error": {"code": "…", "message": "…"}}`.
 
+**Verifier API** (`/api/v1/auction/…`, and what a label's link leads to): objects, their
+provenance and who holds them. Errors are `{"error": {"code": "…", "message": "…"}, "meta": …}`.
+
 Money is a JSON number in major units, written exactly; a decimal string is taken too. Instants
 are ISO 8601 in UTC. Every answer carries `X-Request-ID` and the rate it was counted against. A
 key sees only what is of its own mode, live or test; all else is 404. What is sent again with the
-same `Idempotency-Key` has the same answer and no second effect.
+same `Idempotency-Key` has the same answer and no second effect (consumer and operator API).
 
 The live protocol (`/ws`) is described with the source.
 """
@@ -341,6 +361,13 @@ _TAGS: Final = {
     "apikeys": "The house's keys.",
     "webhooks": "Who is told of what happens.",
     "operator": "Token auctions and the bids on them (operator API).",
+    "public": "Verification by anybody, and what labels lead to (verifier API).",
+    "objects": "Objects: registered, photographed, tagged (verifier API).",
+    "provenance": "What happened to an object, and the proof of it (verifier API).",
+    "exports": "An object's record in the forms of others (verifier API).",
+    "transfers": "From one holder to the next (verifier API).",
+    "owners": "Who holds objects (verifier API).",
+    "log": "The log that everything signed is in, for whoever checks it (verifier API).",
     "assets": "Assets, users and their balances (operator API).",
 }
 
@@ -389,6 +416,12 @@ _SCHEMES: Final[Json] = {
 }
 
 _SMALL: Final = "[0-9a-z]"
+_SERIAL: Final[Json] = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 64,
+    "description": "In any case, with or without spaces and hyphens.",
+}
 _IDS: Final[Mapping[str, Json]] = {
     "auction_id": {"type": "string", "pattern": f"^auction_{_SMALL}{{10}}_{_SMALL}{{4,32}}$"},
     "sequence_id": {"type": "string", "pattern": f"^seq_{_SMALL}{{10}}$"},
@@ -399,6 +432,16 @@ _IDS: Final[Mapping[str, Json]] = {
     "delivery_id": {"type": "string", "pattern": f"^whk_{_SMALL}{{4,32}}$"},
     "asset_id": {"type": "string", "format": "uuid"},
     "email": {"type": "string", "minLength": 1, "description": "Of a user, in any case."},
+    "object_id": {"type": "string", "pattern": f"^obj_{_SMALL}{{16}}$"},
+    "owner_id": {"type": "string", "pattern": f"^own_{_SMALL}{{16}}$"},
+    "transfer_id": {"type": "string", "pattern": f"^trf_{_SMALL}{{16}}$"},
+    "serial": _SERIAL,
+    "serial_or_id": _SERIAL,
+    "gtin": {"type": "string", "pattern": "^[0-9]{8,14}$"},
+    "giai": {"type": "string", "minLength": 1, "description": "A prefix and a serial."},
+    "rest": {"type": "string", "minLength": 1, "description": "Further pairs of a Digital Link."},
+    "level": {"type": "string", "pattern": "^[0-9]{1,2}$"},
+    "place": {"type": "string", "minLength": 1, "description": "As C2SP tlog-tiles writes it."},
 }
 
 # Not below nought; what else an amount must be depends on what it is for.
@@ -431,6 +474,7 @@ _IF_NONE_MATCH: Final[Json] = {
     "schema": {"type": "string"},  # what is no tag is no condition
 }
 _CONDITIONAL: Final = ("auctions.read",)
+_LEADING_ON: Final = ("public.resolve_item", "public.resolve_asset")
 _FINGERPRINTED: Final = ("auctions.bid", "auctions.buy_now")
 
 _HEADER: Final = "#/components/headers/"
@@ -455,14 +499,26 @@ _HEADERS: Final[Json] = {
         "description": "When all of them are left again, in Unix seconds.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "X-RateLimit-Window": {
+        "required": True,
+        "description": "Over how many seconds they are counted.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "Retry-After": {
         "required": False,
         "description": "When to come again: seconds, or the instant at which bidding opens.",
         "schema": {"type": "string"},
     },
 }
+_OF_SOME: Final = ("Retry-After", "X-RateLimit-Window")
 _ON_EVERY_ANSWER: Final[Json] = {
-    name: {"$ref": _HEADER + name} for name in _HEADERS if name != "Retry-After"
+    name: {"$ref": _HEADER + name} for name in _HEADERS if name not in _OF_SOME
+}
+_WINDOW: Final[Json] = {"X-RateLimit-Window": {"$ref": _HEADER + "X-RateLimit-Window"}}
+_ALWAYS: Final[Mapping[Dialect, Json]] = {
+    "consumer": _ON_EVERY_ANSWER,
+    "operator": _ON_EVERY_ANSWER,
+    "verifier": {**_ON_EVERY_ANSWER, **_WINDOW},
 }
 
 _FIELD: Final[Json] = {
@@ -474,6 +530,17 @@ _FIELD: Final[Json] = {
 _DETAILS: Final[Json] = {
     "description": "Which fields are wrong, or the state that stands in the way.",
     "anyOf": [{"type": "array", "items": _FIELD}, {"type": "object"}],
+}
+_REASON: Final[Json] = {"reason": {"type": "string", "description": "Of a photograph, a word."}}
+_DETAILS_OF_VERIFIER: Final[Json] = {
+    "description": "Which fields are wrong, or what stands in the way.",
+    "anyOf": [
+        {
+            "type": "array",
+            "items": {**_FIELD, "properties": {**_FIELD["properties"], **_REASON}},
+        },
+        {"type": "object"},
+    ],
 }
 _ERRORS: Final[Json] = {
     "ConsumerError": {
@@ -506,5 +573,49 @@ _ERRORS: Final[Json] = {
         },
         "required": ["error"],
         "additionalProperties": False,
+    },
+    "VerifierError": {
+        "description": "What went wrong, by a code that stays the same.",
+        "type": "object",
+        "properties": {
+            "error": {
+                "type": "object",
+                "properties": {
+                    "code": {"type": "string", "pattern": "^[A-Z0-9_]+$"},
+                    "message": {"type": "string"},
+                    "details": _DETAILS_OF_VERIFIER,
+                    "attempts_left": {"type": "integer", "description": "Of a transfer's code."},
+                },
+                "required": ["code", "message"],
+                "additionalProperties": False,
+            },
+            "meta": {
+                "type": "object",
+                "properties": {
+                    "requestId": {"type": "string"},
+                    "timestamp": {"type": "string", "format": "date-time"},
+                },
+                "required": ["requestId", "timestamp"],
+                "additionalProperties": False,
+            },
+        },
+        "required": ["error", "meta"],
+        "additionalProperties": False,
+    },
+    "VerifierUnknown": {
+        "description": "No object has this serial: perhaps it is mistyped.",
+        "type": "object",
+        "properties": {"status": {"const": "unknown"}, "hint": {"type": "string"}},
+        "required": ["status"],
+    },
+}
+_ERROR_OF: Final[Mapping[Dialect, Json]] = {
+    "consumer": {"$ref": REF.format(name="ConsumerError")},
+    "operator": {"$ref": REF.format(name="OperatorError")},
+    "verifier": {
+        "anyOf": [
+            {"$ref": REF.format(name="VerifierError")},
+            {"$ref": REF.format(name="VerifierUnknown")},
+        ]
     },
 }

@@ -19,17 +19,14 @@ from hypothesis import strategies as st
 from schemathesis import Case, HookContext
 from schemathesis.core.parameters import ParameterLocation
 
-from gateway.api.documents import described
-from gateway.api.routes import CALLS
+from gateway.api.routes import DESCRIBED
 from gateway.core.openapi import Described
 from gateway.keys import load_or_create, mint_access_token, random_name
 from gateway.settings import read_gateway_settings
 
 # By the name of a parameter or field, alone or after an operation's id.
 STOCK: Final[Mapping[str, list[Any]]] = json.loads(Path(os.environ["FUZZ_STOCK"]).read_text())
-OPERATIONS: Final[Mapping[str, Described]] = {
-    call.operation_id: call for call in map(described, CALLS)
-}
+OPERATIONS: Final[Mapping[str, Described]] = {call.operation_id: call for call in DESCRIBED}
 NOW: Final = time.time_ns() // 1_000_000
 KEYS: Final = load_or_create(read_gateway_settings(os.environ), NOW)
 PAGE: Final = {"X-Publishable-Key": KEYS.publishable_key}
@@ -53,7 +50,7 @@ def credentials(call: Described) -> dict[str, str]:
     if call.kind == "page":
         return PAGE
     if call.kind == "house":
-        if call.dialect == "operator":
+        if call.dialect != "consumer":
             return {"x-api-key": KEYS.operator_key}
         return {"Authorization": f"Bearer {KEYS.secret_key}"}
     # Who leaves for good does not take the others along.

@@ -12,9 +12,7 @@ import jsonschema_rs
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from gateway.api.calls import Raw, signature_of
-from gateway.api.documents import described
-from gateway.api.routes import CALLS, OPERATOR_API
+from gateway.api.routes import DESCRIBED, OPERATOR_API
 from gateway.core import bodies
 from tests.gateway.test_lot_page import ARGS, CHROMIUM
 from tests.integration.open_house import House
@@ -50,7 +48,7 @@ def validator(document: Json, schema: Json) -> jsonschema_rs.Validator:
 def test_the_document_has_every_call_and_no_other(document: Json) -> None:
     """Each row of the table is an operation with an id of its own."""
     found = {(method, re.sub(r"\{\w+\}", "{}", path)) for path, method, _ in operations(document)}
-    rows = {(call.method, re.sub(r"\{\w+\}", "{}", call.path)) for call in CALLS}
+    rows = {(call.method, re.sub(r"\{\w+\}", "{}", call.path)) for call in DESCRIBED}
     assert found == rows
     ids = Counter(operation["operationId"] for _, _, operation in operations(document))
     assert set(ids.values()) == {1}
@@ -79,15 +77,16 @@ def test_the_schemas_are_schemas(document: Json) -> None:
 
 def test_the_examples_of_requests_are_taken(document: Json) -> None:
     """The server's own reading takes what the document shows."""
-    bodies_of = {described(call).operation_id: signature_of(call.handler) for call in CALLS}
+    rows = {call.operation_id: call for call in DESCRIBED}
     for path, method, operation in operations(document):
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
-            wanted = bodies_of[operation["operationId"]].body
+            row = rows[operation["operationId"]]
             if media_type == "application/json":
-                bodies.take(content["example"], wanted)
+                bodies.take(content["example"], row.body)
                 assert validator(document, content["schema"]).is_valid(content["example"])
             else:
-                assert wanted is Raw, f"{method} {path}"
+                form = media_type == "multipart/form-data"
+                assert row.body_is_form if form else row.body_is_file, f"{method} {path}"
 
 
 def test_the_examples_of_answers_are_answers(document: Json) -> None:
@@ -209,10 +208,10 @@ def test_a_reader_finds_a_call(house: House) -> None:
         page.reload()
         expect(page.locator("article.call:visible")).to_have_count(1)
         page.get_by_role("searchbox").fill("")
-        expect(page.locator("article.call:visible")).to_have_count(len(CALLS))
+        expect(page.locator("article.call:visible")).to_have_count(len(DESCRIBED))
         assert not faults
         plain = browser.new_context(java_script_enabled=False).new_page()
         plain.goto(f"{house.url}/docs")
-        expect(plain.locator("article.call:visible")).to_have_count(len(CALLS))
+        expect(plain.locator("article.call:visible")).to_have_count(len(DESCRIBED))
         expect(plain.get_by_role("searchbox")).to_have_count(0)
         browser.close()

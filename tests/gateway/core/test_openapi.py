@@ -11,11 +11,20 @@ import msgspec
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gateway.api.documents import described_by_verifier
 from gateway.core import bodies, samples
 from gateway.core.bodies import Amount
 from gateway.core.openapi import Described, document
-from gateway.core.problems import CATALOGUE, Problem, bad_field, for_consumers, for_operators
+from gateway.core.problems import (
+    CATALOGUE,
+    Problem,
+    bad_field,
+    for_consumers,
+    for_operators,
+    for_verifiers,
+)
 from gateway.core.reference import Piece, reference
+from verifier.api.routes import CALLS as VERIFIER_API
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -315,3 +324,96 @@ def test_a_recursive_or_odd_schema_has_an_example_too() -> None:
     ):
         validator = jsonschema_rs.validator_for(schema, validate_formats=True)
         assert validator.is_valid(samples.answer(schema, {})), schema
+
+
+# ── The verifier's dialect ───────────────────────────────────────────────────────────────
+
+
+class Photograph(Struct):
+    photo: bytes
+    angle: str
+
+
+PHOTO = Described(
+    "objects.add_photo",
+    "POST",
+    "/api/v1/auction/objects/{object_id}/photos",
+    "Take in a photograph.",
+    "house",
+    "provenance:write",
+    201,
+    "verifier",
+    body=Photograph,
+    body_is_form=True,
+    answer=Placed,
+)
+TILE = Described(
+    "log.tile",
+    "GET",
+    "/log/tile/{level}/{place}",
+    "A tile.",
+    "anyone",
+    dialect="verifier",
+    media="application/octet-stream",
+)
+
+
+def test_a_photograph_is_sent_in_a_form_as_it_is() -> None:
+    """A file in a form is bytes, and no text that stands for them."""
+    body = operation(PHOTO)["requestBody"]
+    [(media_type, content)] = body["content"].items()
+    assert (media_type, body["required"]) == ("multipart/form-data", True)
+    schema = document([PHOTO])["components"]["schemas"]["Photograph"]
+    assert content["schema"] == {"$ref": "#/components/schemas/Photograph"}
+    assert schema["properties"]["photo"] == {"type": "string", "format": "binary"}
+    assert schema["required"] == ["photo", "angle"]
+
+
+def test_the_verifiers_answers_have_their_window_and_its_errors_their_form() -> None:
+    """The header that the other APIs do not send; a code, a request's name and an instant."""
+    found = document([PHOTO, BID])
+    made = operation(PHOTO)["responses"]
+    assert "X-RateLimit-Window" in made["201"]["headers"]
+    assert "X-RateLimit-Window" not in operation(BID)["responses"]["200"]["headers"]
+    assert made["4XX"] == {"$ref": "#/components/responses/VerifierRefusal"}
+    refusal = found["components"]["responses"]["VerifierRefusal"]
+    assert "X-RateLimit-Window" in refusal["headers"]
+    schema = refusal["content"]["application/json"]["schema"]
+    whole = {**schema, "components": found["components"]}
+    validator = jsonschema_rs.validator_for(whole, validate_formats=True)
+    meta = {"requestId": "1", "timestamp": "2027-03-04T18:00:00Z"}
+    error = {"code": "OBJECT_NOT_FOUND", "message": "There is no such object."}
+    problem = Problem("unavailable")
+    assert validator.is_valid({"error": error, "meta": meta})
+    assert validator.is_valid(for_verifiers(problem, meta["requestId"], meta["timestamp"]))
+    assert validator.is_valid({"status": "unknown", "hint": "check the code"})
+    for wrong in ({"error": error}, {"error": "Not found"}, {"error": {}, "meta": meta}, {}):
+        assert not validator.is_valid(wrong)
+
+
+def test_the_verifiers_calls_say_who_may_make_them() -> None:
+    """Anybody, or a key with the scope; none of them knows an Idempotency-Key."""
+    assert operation(PHOTO)["security"] == [
+        {"secretKey": []},
+        {"operatorKey": ["provenance:write"]},
+    ]
+    assert operation(TILE)["security"] == []
+    assert not parameters(PHOTO, "header")
+
+
+def test_an_answer_that_no_type_describes_has_its_kind() -> None:
+    """Bytes are bytes."""
+    [media_type] = operation(TILE)["responses"]["200"]["content"]
+    assert media_type == "application/octet-stream"
+
+
+def test_the_verifiers_own_table_is_described_without_what_is_the_houses() -> None:
+    """Each public row once, by a name of its own; nobody is told what the house asks."""
+    public = [call for call in VERIFIER_API if not call.internal]
+    found = described_by_verifier(VERIFIER_API)
+    assert len(found) == len(public) == len({call.operation_id for call in found})
+    assert not [call for call in found if call.path.startswith("/internal")]
+    scopes = {(call.method, call.path.replace(":path", "")): call.scope for call in public}
+    for call in found:
+        wanted = scopes[call.method, call.path]
+        assert (call.kind, call.scope) == (("house", wanted) if wanted else ("anyone", ""))
