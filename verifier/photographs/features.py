@@ -320,15 +320,25 @@ def bare(features: Features) -> Template:
 def renew(
     template: Template, anchors: int, others: Sequence[Template]
 ) -> tuple[Template, list[int]]:
-    """The template with its shared points and its anchors found anew."""
+    """The template without what ``others`` show either, and its anchors chosen anew.
+
+    What was shared stays so: whoever it was shared with need not be among ``others`` again.
+    """
     repeats = np.frombuffer(template.repeats, np.uint8)
-    return _without_shared(_features(template), repeats, anchors, others)
+    before = _flags(template.shared)
+    return _without_shared(_features(template), repeats, anchors, others, before)
 
 
 def _without_shared(
-    features: Features, repeats: Bytes, anchors: int, others: Sequence[Template]
+    features: Features,
+    repeats: Bytes,
+    anchors: int,
+    others: Sequence[Template],
+    before: Flags | None = None,
 ) -> tuple[Template, list[int]]:
     shared, shared_with = _shared(features, others)
+    if before is not None:
+        shared |= before
     chosen = _choose(features, np.where(shared, 0, repeats), anchors)
     template = Template(
         VERSION,

@@ -49,7 +49,10 @@ class Enrol(msgspec.Struct, tag=True, array_like=True, frozen=True):
 
 
 class Renew(msgspec.Struct, tag=True, array_like=True, frozen=True):
-    """A template anew, without what it has in common with ``others``; needs no photograph."""
+    """A template without what it has in common with ``others`` either; needs no photograph.
+
+    What was left out before stays out.
+    """
 
     template: bytes
     anchors: int

@@ -123,7 +123,7 @@ class Workers:
         return _expect(Enrolled, await self._do(Enrol(photo, anchors, list(others))))
 
     async def renew(self, template: bytes, anchors: int, others: Sequence[bytes]) -> Renewed:
-        """The template again, without what it shares with ``others``.
+        """The template again, without what it shares with ``others`` either.
 
         Raises ``MatchingUnavailable``, ``PictureTooHard``, ``WorkersBusy``, ``WorkerFailed``.
         """

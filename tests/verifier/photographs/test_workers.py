@@ -71,14 +71,14 @@ async def test_a_photograph_is_enrolled_and_matched(
 
 
 async def test_a_template_is_renewed_without_its_photograph(child: Workers, label: bytes) -> None:
-    """What it shares with another object is taken out; here, everything."""
+    """What it shares with another object is taken out, here everything, and stays out."""
     kept = await child.enrol(label, 7)
     assert kept.template is not None
     renewed = await child.renew(kept.template, 7, [kept.template])
     assert renewed.shared_with == [0]
     assert not renewed.matchable
     again = await child.renew(renewed.template, 7, [])
-    assert (again.anchors_found, again.template) == (7, kept.template)
+    assert again.template == renewed.template
 
 
 async def test_a_picture_is_looked_at_and_stripped(child: Workers) -> None:
