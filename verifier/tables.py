@@ -79,6 +79,19 @@ keys: Final = Table(
     Column("compromised_size", BigInteger),  # what was logged before it stays good
 )
 
+# Where the log tells of keys.
+key_entries: Final = Table(
+    "v_key_entries",
+    metadata,
+    Column(
+        "leaf_index",
+        BigInteger,
+        ForeignKey("v_entries.leaf_index"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+)
+
 # ── Objects ──────────────────────────────────────────────────────────────────────────────
 
 objects: Final = Table(

@@ -418,6 +418,11 @@ def _check_log_keys(keys: KeyHistory, signers: Sequence[Vkey], tree: notes.Check
         # One that was declared compromised was replaced with the declaration.
         if not key.in_use_at(tree.size - 1):
             raise Refused("the checkpoint: the key that signed it was not in use then")
+    # A signature that may be left out protects nobody on the day on which the other one falls.
+    signed = {vkey.public for vkey in signers}
+    for key in keys.keys.values():
+        if key.purpose == "log-mldsa" and key.in_use_at(tree.size - 1) and key.public not in signed:
+            raise Refused("the checkpoint: the log's ML-DSA-44 key of that time has not signed it")
 
 
 def _check_inclusion(name: str, logged: Logged, tree: notes.Checkpoint) -> None:

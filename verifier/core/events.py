@@ -234,6 +234,9 @@ def _faults(signed: Json, seq: int, previous: str | None, serial: str) -> Iterat
         yield f"it says it is event {subject['seq']}"
     if subject["previousHash"] != previous:
         yield "it does not follow from the one before it"
+    if not isinstance(subject["details"], dict) or not isinstance(subject["commitments"], dict):
+        yield "its details are of another kind"
+        return
     if subject["eventType"] not in EVENT_TYPES:
         yield f"an event of an unknown type {subject['eventType']!r}"
         return

@@ -132,6 +132,8 @@ class KeyHistory:
             raise BadKeyEvent("it is about a key that nobody has told of")
         if type(since) is not int or not 0 <= since <= place:
             raise BadKeyEvent("it names a size that the log did not have")
+        if found.compromised_size is not None and since > found.compromised_size:
+            raise BadKeyEvent("it takes back what was declared before")
         if (found.retired_size is None) != bool(more):
             raise BadKeyEvent("a key that is in use is replaced with its declaration, and no other")
         if more:

@@ -26,7 +26,7 @@ from verifier.core.key_history import BadKeyEvent, KeyHistory, KeyLife
 from verifier.registry import log
 from verifier.registry.checking import Disagrees
 from verifier.store import Store
-from verifier.tables import checkpoints, entries, keys, nodes
+from verifier.tables import checkpoints, entries, key_entries, keys, nodes
 from verifier.tables import events as written
 
 Json = dict[str, Any]
@@ -44,6 +44,7 @@ class Logged:
     events: int
     certificates: int
     checkpoints: int
+    key_events: list[int]  # where the log tells of keys
     history: KeyHistory
 
 
@@ -57,6 +58,9 @@ def check(connection: Connection, store: Store, progress: Progress) -> Logged:
     found = reading.end()
     _check_nodes(connection, found.size)
     _check_keys(connection, store, found.history)
+    places = _rows(connection, select(key_entries), key_entries.c.leaf_index)
+    if [row.leaf_index for row in places] != found.key_events:
+        raise Disagrees("log: it tells of keys elsewhere than is kept")
     return found
 
 
@@ -68,6 +72,7 @@ class _Reading:
         self._store = store
         self._origin = log.origin(store.public_url)
         self._history = KeyHistory()
+        self._key_events: list[int] = []
         self._tree = _Tree()
         self._certificate: str | None = None  # the digest of the one that the next event names
         self._events = self._certificates = self._checkpoints = self._last_size = 0
@@ -111,7 +116,14 @@ class _Reading:
             raise Disagrees(f"log: a tree of {self._next.size} entries is signed, there are fewer")
         if not self._checkpoints or self._last_size != self.size:
             raise Disagrees(f"log: no signed tree holds entry {self.size - 1}")
-        return Logged(self.size, self._events, self._certificates, self._checkpoints, self._history)
+        return Logged(
+            self.size,
+            self._events,
+            self._certificates,
+            self._checkpoints,
+            self._key_events,
+            self._history,
+        )
 
     def _sort(self, place: int, document: Json) -> None:
         """Each entry is of something, and there is no other of it."""
@@ -132,6 +144,7 @@ class _Reading:
             self._certificate = digest(document)
             self._certificates += 1
         elif kind == key_history.TYPE:
+            self._key_events.append(place)
             try:
                 self._history.play(place, document)
             except BadKeyEvent as fault:

@@ -545,9 +545,9 @@ class _Told:
         )
         if (row.open_auction is not None) != is_open:
             raise Disagrees(f"{life.name}: an auction is open on it and no sale says so, or not")
-        if is_open and listed[-1][1]["details"].get("auctionId", row.open_auction) != (
-            row.open_auction
-        ):
+        # Listed by hand, it may have been taken up by an auction without a second event.
+        is_by_sale = is_open and listed[-1][0].at in self._listed[row.object_id]
+        if is_by_sale and listed[-1][1]["details"].get("auctionId") != row.open_auction:
             raise Disagrees(f"{life.name}: another auction is open on it than was signed")
 
     def end(self) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from verifier.core import bundle, key_history, notes
+from verifier.core import bundle, notes
 from verifier.core.bundle import Contents, Logged
-from verifier.core.canonical import NotCanonical, read
+from verifier.core.canonical import read
 from verifier.registry import chain, checking, keys, log
-from verifier.registry.keys import PURPOSES, PublicKey
 from verifier.store import Store, at_one_instant
-from verifier.tables import checkpoints
+from verifier.tables import key_entries
 
 Json = dict[str, Any]
 
@@ -50,32 +49,8 @@ def make(store: Store, row: Row[Any]) -> bytes:
 
 def key_places(connection: Connection) -> list[int]:
     """Where the log tells of keys."""
-    size = log.size(connection)
-    likely: set[int] = set()
-    for key in keys.known(connection).values():
-        # Keys that were made at once were told of one after the other.
-        likely.update(range(key.from_size, key.from_size + len(PURPOSES)))
-        likely.update(_declared(connection, key))
-    found = log.data_at(connection, sorted(place for place in likely if place < size))
-    return [place for place, data in sorted(found.items()) if tells_of_keys(data)]
-
-
-def tells_of_keys(data: bytes) -> bool:
-    """Is this entry of the log one about keys?"""
-    try:
-        document = read(data)
-    except NotCanonical:
-        return False
-    return isinstance(document, dict) and document.get("type") == key_history.TYPE
-
-
-def _declared(connection: Connection, key: PublicKey) -> list[int]:
-    """Where the key may have been declared compromised: the last entry of a signed tree."""
-    if key.compromised_at is None:
-        return []
-    query = select(checkpoints.c.size).where(checkpoints.c.at == key.compromised_at)
-    since = key.compromised_size or 0
-    return [size - 1 for size in connection.scalars(query.where(checkpoints.c.size > since))]
+    query = select(key_entries.c.leaf_index).order_by(key_entries.c.leaf_index)
+    return list(connection.scalars(query))
 
 
 def _signers(note: str, known: Sequence[notes.Vkey]) -> list[notes.Vkey]:

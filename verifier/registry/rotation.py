@@ -11,7 +11,7 @@ import base64
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.books.store import writing
 from verifier.core import notes, signing
@@ -20,6 +20,7 @@ from verifier.core.events import CONTEXT, instant
 from verifier.registry import keys, log
 from verifier.registry.keys import PURPOSES, Purpose
 from verifier.store import Store, new_id
+from verifier.tables import key_entries
 from verifier.tables import keys as table
 
 Json = dict[str, Any]
@@ -101,7 +102,8 @@ def _named(connection: Connection, kid: str) -> Json:
 
 def _log(connection: Connection, store: Store, said: Json, now_ms: int) -> None:
     issuer = keys.current(connection, store.vault, "issuer").ed25519
-    log.append(connection, canonical(_document(store, said, now_ms, issuer)))
+    place = log.append(connection, canonical(_document(store, said, now_ms, issuer)))
+    connection.execute(insert(key_entries), {"leaf_index": place})
 
 
 def _document(store: Store, said: Json, now_ms: int, key: Ed25519PrivateKey) -> Json:

@@ -407,6 +407,7 @@
       const found = this.keys.get((await namedKey(said.purpose, said.key)).kid);
       refuseUnless(found !== undefined && found.purpose === said.purpose, "it is about a key that nobody has told of");
       refuseUnless(isInteger(said.since) && said.since >= 0 && said.since <= place, "it names a size that the log did not have");
+      refuseUnless(found.compromised === null || said.since <= found.compromised, "it takes back what was declared before");
       refuseUnless((found.retired === null) === replaced, "a key that is in use is replaced with its declaration, and no other");
       if (replaced) found.retired = place;
       found.compromised = said.since;
@@ -643,6 +644,9 @@
       refuseUnless(isKnown, "the checkpoint: the log does not know the key that signed it");
       refuseUnless(inUseAt(found, tree.size - 1), "the checkpoint: the key that signed it was not in use then");
     }
+    const due = [...keys.keys.values()].filter((key) => key.purpose === "log-mldsa" && inUseAt(key, tree.size - 1));
+    const signed = due.every(({ key }) => tree.signers.some((vkey) => same(key, vkey.key)));
+    refuseUnless(signed, "the checkpoint: the log's ML-DSA-44 key of that time has not signed it");
   }
 
   function checkIssuer(name, document, found) {

@@ -314,6 +314,31 @@ def test_what_was_signed_after_a_compromise_is_refused(store: Store) -> None:
     assert "event 5: it was signed after its key was compromised" in report.words
 
 
+def test_a_signature_of_the_checkpoint_cannot_be_left_out(made: Made) -> None:
+    """Neither kind, with its key: on the day on which one of them falls the other must hold."""
+    for place, name in ((0, "one Ed25519 key"), (1, "ML-DSA-44 key of that time")):
+        edited = made.json
+        text, _, lines = edited["checkpoint"].rpartition("\n\n")
+        kept = [line for number, line in enumerate(lines.splitlines()) if number != place]
+        edited["checkpoint"] = text + "\n\n" + "\n".join(kept) + "\n"
+        del edited["keys"][place]
+        assert name in refused(made, edited)
+
+
+def test_a_compromise_is_not_taken_back(store: Store) -> None:
+    """Declared again without a size, or with a larger one, it reaches as far as before; and
+    every declaration is in the proof."""
+    found = history(store)
+    with reading(store.engine) as connection:
+        issuer = keys.current(connection, store.vault, "issuer").kid
+    rotation.declare_compromised(store, issuer, log_size(store) - 1, NOW)
+    for since in (None, log_size(store)):
+        rotation.declare_compromised(store, issuer, since, NOW + HOUR)
+    assert not desk.check(store, found).intact
+    report = bundle.check(bundles.make(store, found.row), pins(store))
+    assert "event 5: it was signed after its key was compromised" in report.words
+
+
 def test_an_event_by_a_replaced_key_is_refused(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def upgrade() -> None:
     _nodes()
     _checkpoints()
     _keys()
+    _key_entries()
     _objects()
     _aliases()
     _events()
@@ -53,6 +54,7 @@ def downgrade() -> None:
         "v_events",
         "v_aliases",
         "v_objects",
+        "v_key_entries",
         "v_keys",
         "v_checkpoints",
         "v_nodes",
@@ -106,6 +108,17 @@ def _keys() -> None:
         sa.Column("compromised_at", sa.BigInteger),
         sa.Column("compromised_size", sa.BigInteger),
         sa.PrimaryKeyConstraint("kid", name="pk_v_keys"),
+    )
+
+
+def _key_entries() -> None:
+    op.create_table(
+        "v_key_entries",
+        sa.Column("leaf_index", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("leaf_index", name="pk_v_key_entries"),
+        sa.ForeignKeyConstraint(
+            ["leaf_index"], ["v_entries.leaf_index"], name="fk_v_key_entries_leaf_index"
+        ),
     )
 
 
