@@ -21,6 +21,7 @@ from gateway.core.view import LotView
 from gateway.line import Unreachable
 from gateway.objects import Object
 
+_FREE: Final = ("cataloged", "listed")  # the house may have listed it by hand
 _ON_OFFER: Final = (State.OPEN, State.PAUSED, State.CLOSED, State.SETTLING)
 
 
@@ -92,7 +93,7 @@ def _check(found: Object, auction_id: str | None) -> None:
     if found.open_auction is not None:
         if found.open_auction != auction_id:
             raise _not_now(found.status, f"by {found.open_auction}")
-    elif found.status != "cataloged":
+    elif found.status not in _FREE:
         raise _not_now(found.status, "")
 
 

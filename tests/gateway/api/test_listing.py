@@ -117,7 +117,7 @@ REFUSALS: list[tuple[Json, int, str, str]] = [
     ({"binding_status": "broken"}, 409, "Object binding required", "broken"),
     ({"status": "consigned"}, 409, "Invalid transition", "consigned"),
     ({"status": "sold"}, 409, "Invalid transition", "sold"),
-    ({"status": "listed"}, 409, "Invalid transition", "listed"),
+    ({"status": "withdrawn"}, 409, "Invalid transition", "withdrawn"),
     ({"status": "listed", "open_auction": "auction_x"}, 409, "Invalid transition", "auction_x"),
 ]
 
@@ -127,6 +127,12 @@ async def test_a_bound_object_is_put_up(house: House) -> None:
     answer = await house.create(serial=TYPED)
     assert (answer.status_code, answer.json()["serial"]) == (201, SERIAL)
     assert house.asked() == ["/internal/objects/auc%20260218-fkc5%20skse%20z?mode=test"]
+
+
+async def test_an_object_that_the_house_has_listed_by_hand_is_put_up(house: House) -> None:
+    """As long as no auction is open on it."""
+    standing(house, status="listed")
+    assert (await house.create(serial=SERIAL)).status_code == 201
 
 
 @pytest.mark.parametrize(("how", "status", "error", "named"), REFUSALS)
