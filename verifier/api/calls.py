@@ -314,7 +314,10 @@ class Application:
                 log.error("a call failed", path=_shown_path(request), exc_info=error)
                 refusal = Refusal("INTERNAL")
             elif refusal.status == 503:
-                log.warning("a call cannot be answered", path=_shown_path(request), why=str(error))
+                # Of the house's own processes each asks again, and says so itself.
+                own = request.url.path.startswith(INTERNAL)
+                say = log.info if own else log.warning
+                say("a call cannot be answered", path=_shown_path(request), why=str(error))
             return self._refused(request, refusal, {**headers, **refusal.headers})
 
     def _refused(self, request: Request, refusal: Refusal, headers: dict[str, str]) -> Response:

@@ -68,6 +68,7 @@ class _Other(NamedTuple):
     photo_id: str
     template: bytes
     anchors: int  # that its tier wants
+    pictures: tuple[int, ...]  # all of its object's, by PDQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,11 @@ async def add(
     row, others = await asyncio.to_thread(_before, store, mode, object_id)
     wanted = matching.TIERS[row.security_tier].anchors
     enrolled = await workers.enrol(picture, wanted, [other.template for other in others])
+    strangers = [other for other in others if not _shows_same(enrolled.pdq, other.pictures)]
+    if len(strangers) < len(others):
+        # The same picture in two records is told to the house, and is nobody's scenery.
+        others = strangers
+        enrolled = await workers.enrol(picture, wanted, [other.template for other in others])
     added = await asyncio.to_thread(keep, store, row, angle, picture, enrolled, now_ms)
     if enrolled.binding is not None:
         shared = [others[place] for place in enrolled.binding.shared_with]
@@ -124,7 +130,10 @@ async def _renew_all(
 
 
 def _before(store: Store, mode: str, object_id: str) -> tuple[Row[Any], list[_Other]]:
-    """The object, and features of others of the house, whose scenery may be in the picture."""
+    """The object, and features of others of the house, whose scenery may be in the picture.
+
+    One that has a picture of this object's shows the same thing, and is none of these others.
+    """
     newest = (
         select(photos.c.photo_id, photos.c.object_id, photos.c.template)
         .add_columns(object_rows.c.security_tier)
@@ -137,12 +146,32 @@ def _before(store: Store, mode: str, object_id: str) -> tuple[Row[Any], list[_Ot
     found: dict[str, _Other] = {}
     with reading(store.engine) as connection:
         row = kept.find(connection, mode, object_id)
+        own = _pictures(connection, row.object_id)
         for other in connection.execute(newest):
-            if other.object_id not in (row.object_id, *found) and len(found) < _OTHERS:
+            if other.object_id in (row.object_id, *found) or len(found) == _OTHERS:
+                continue
+            pictures = _pictures(connection, other.object_id)
+            if not any(_near(mine, theirs) for mine in own for theirs in pictures):
                 template = store.vault.open("template", other.photo_id, other.template)
                 anchors = matching.TIERS[other.security_tier].anchors
-                found[other.object_id] = _Other(other.photo_id, template, anchors)
+                found[other.object_id] = _Other(other.photo_id, template, anchors, pictures)
     return row, list(found.values())
+
+
+def _pictures(connection: Connection, object_id: str) -> tuple[int, ...]:
+    """The PDQ of every photograph that stands of an object."""
+    there = photos.c.object_id == object_id, photos.c.superseded_at.is_(None)
+    query = select(photos.c.pdq).where(*there, photos.c.pdq.is_not(None))
+    return tuple(int(pdq, 16) for pdq in connection.scalars(query))
+
+
+def _shows_same(pdq: str | None, pictures: Sequence[int]) -> bool:
+    return pdq is not None and any(_near(int(pdq, 16), one) for one in pictures)
+
+
+def _near(one: int, other: int) -> bool:
+    """Do two PDQ hashes say that it is the same picture, in another size or file perhaps?"""
+    return (one ^ other).bit_count() <= _SAME_PICTURE_BITS
 
 
 def keep(
@@ -301,7 +330,6 @@ def _similar(connection: Connection, row: Row[Any], pdq: str | None) -> tuple[st
     """Other objects that stand in the books with the same picture: a stolen one, perhaps."""
     if pdq is None:
         return ()
-    wanted = int(pdq, 16)
     query = (
         select(object_rows.c.serial, photos.c.pdq)
         .join_from(photos, object_rows)
@@ -311,9 +339,7 @@ def _similar(connection: Connection, row: Row[Any], pdq: str | None) -> tuple[st
         .limit(_COMPARED)
     )
     near = {
-        one.serial
-        for one in connection.execute(query)
-        if (int(one.pdq, 16) ^ wanted).bit_count() <= _SAME_PICTURE_BITS
+        one.serial for one in connection.execute(query) if _near(int(one.pdq, 16), int(pdq, 16))
     }
     return tuple(sorted(near))
 

@@ -72,3 +72,35 @@ async def test_what_is_no_photograph_moves_nothing(seeing: House) -> None:
     assert (await seeing.photograph(found, "front", broken)).status_code == 400
     assert seeing.size() == before
     assert not any(seeing.verifier.store.photos.iterdir())
+
+
+async def test_the_same_picture_in_two_records_is_nobodys_scenery(seeing: House) -> None:
+    """An object that is entered again, with pictures of it that the house has, is told as
+    similar, and can be matched as before; so can the first one."""
+    front, back = (pictures.catalogue_photo(pictures.draw(number)) for number in (1, 2))
+    first = await seeing.register(category="collectible")
+    for angle, picture in (("front", front), ("back", back)):
+        await seeing.photograph(first, angle, picture)
+    second = await seeing.register(category="collectible")
+    for angle, picture in (("back", back), ("front", front)):
+        taken = (await seeing.photograph(second, angle, picture)).json()["photo"]
+        assert (taken["matchable"], taken["similar"]) == (True, [first["serial"]])
+    taken_anew = pictures.recapture(pictures.draw(1), pictures.USUAL, 1, 0)
+    for found in (first, second):
+        assert (await compare(seeing, found["serial"], taken_anew)).startswith("match")
+
+
+async def test_shared_scenery_is_in_nobodys_features(seeing: House) -> None:
+    """A colour card that lies beside two objects matches neither of them; the first one's
+    photograph is entered anew without it, and both are found again by what they are."""
+    drawn = [pictures.with_card(pictures.draw(number), number) for number in (3, 4)]
+    shown = [pictures.catalogue_photo(one) for one in drawn]
+    both = [await seeing.register(category="collectible") for _ in shown]
+    for found, picture in zip(both, shown, strict=True):
+        await seeing.photograph(found, "front", picture)
+    for found, own, other in ((both[0], 0, 1), (both[1], 1, 0)):
+        assert (await compare(seeing, found["serial"], shown[own])).startswith("match")
+        assert await compare(seeing, found["serial"], shown[other]) in ("no_match", "inconclusive")
+    history = await seeing.get(f"objects/{both[0]['serial']}/provenance", key="missing")
+    types = [event["type"] for event in history.json()["events"]]
+    assert types == ["registered", "photographed", "photographed"]

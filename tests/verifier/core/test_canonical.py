@@ -104,7 +104,7 @@ def test_what_is_written_reads_as_itself(value: Any) -> None:
         {1, 2},
         object(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_written(value: object) -> None:
     """A value that another reader could take for a different one is refused, at any depth."""
