@@ -465,7 +465,8 @@ def _private_entry(entry: Any) -> Entry:
     subject, row = entry.subject, entry.row
     opened = {name: one["value"] for name, one in entry.private.items()}
     opened = {**opened.pop("evidence", {}), **opened}
-    opened.pop("actorRole", None)  # the role says it
+    for told in ("actorRole", "consignorId", "terms"):  # by the role, and by custody
+        opened.pop(told, None)
     public = shown_details(row.type, subject["details"])
     if row.type == "photographed":
         public["angle"] = _spoken(subject["details"]["angle"])
