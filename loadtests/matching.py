@@ -405,6 +405,8 @@ def _timings(measured: Measured) -> list[tuple[str, list[float]]]:
 
 def _row(name: str, tally: Tally) -> str:
     share = f"{tally.accepted / tally.total:.1%}" if tally.accepted else "0"
+    if share == "0.0%":  # a false accept in thousands is not nothing
+        share = f"{tally.accepted} pairs"
     strong = f"{tally.verdicts['match_strong'] / tally.total:.1%}"
     return f"{name:<44}{tally.total:>8}{share:>10}{strong:>8}{tally.most_inliers:>14}"
 

@@ -69,6 +69,8 @@ def test_a_false_accept_is_counted_and_claims_no_bound() -> None:
     }
     assert report(measured)["false_accept_bound_95"] is None
     assert "1 of 3 accepted; no bound is claimed" in table(measured)
+    measured.impostors.verdicts.update(match=1, no_match=9_996)
+    assert "2 pairs" in table(measured)
 
 
 def test_pictures_are_the_same_each_time_and_different_from_each_other() -> None:

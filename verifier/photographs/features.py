@@ -51,14 +51,14 @@ _PLACE: Final = 6.0  # pixels
 _DIRECTION: Final = 25.0  # degrees
 _SCALE: Final = 2.0
 _ALIKE: Final = 0.6  # of RootSIFT's unit; of a hundred unrelated points one is as near
-# The share of the steady points that agree: in usual recaptures 0.39 and more, in hard ones
-# 0.18, between different dials at most 0.14.
-_CERTAIN: Final = 1 / 6
+# The share of the steady points that agree: in usual recaptures 0.39 and more, in most hard
+# ones too, between dials of different makers at most 0.18.
+_CERTAIN: Final = 1 / 4
 _LARGEST_SCALING: Final = 6.0  # of a side, either way
 _GRID: Final = 8
 _REPEATS_NEEDED: Final = 3  # of the six views
 # In a view only the strongest count, as in a fresh photograph, where what lies around the
-# object takes its share of the thousand.  With 1000 here 0.73 of usual recaptures are strong
+# object takes its share of the thousand.  With 1000 here 0.77 of usual recaptures were strong
 # matches, with 300 0.91 (64 photographs of 32 pictures).
 _POINTS_IN_VIEW: Final = 300
 _REACH: Final = 0.15  # of the diagonal: anchors farther apart are spread enough
