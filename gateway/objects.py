@@ -25,7 +25,7 @@ class Object(Struct, frozen=True):
     serial: str  # as it is spelt
     status: str
     binding_status: Literal["incomplete", "bound", "broken"]
-    open_auction: str | None  # the auction that it is listed by
+    open_auction: str | None  # the auction that it is listed by, or kept for
 
 
 class _Keys(Struct, frozen=True):
@@ -44,6 +44,15 @@ class Objects:
     async def find(self, serial: str, mode: Mode) -> Object | None:
         """The object of a serial, however it is typed.  Raises ``Unreachable``."""
         answer = await self._line.get(f"/internal/objects/{quote(serial, safe='')}?mode={mode}")
+        return None if answer.status == 404 else answer.read(Object)
+
+    async def claim(self, serial: str, mode: Mode, auction_id: str) -> Object | None:
+        """The same, kept for this auction where it is free: ``open_auction`` says whether it is.
+
+        Raises ``Unreachable``.
+        """
+        said = {"serial": serial, "mode": mode, "auction_id": auction_id}
+        answer = await self._line.post("/internal/claims", said)
         return None if answer.status == 404 else answer.read(Object)
 
     async def public_keys(self) -> list[dict[str, str]]:

@@ -111,6 +111,8 @@ objects: Final = Table(
     Column("consignor_id", Text, nullable=False),  # private
     Column("holder_id", Text, nullable=False),  # private
     Column("open_auction", Text),  # an auction of ours that may still sell it
+    Column("claimed_by", Text),  # one that is about to: its lot is being put up
+    Column("claimed_until", BigInteger),
     Column("events", Integer, nullable=False),  # how many its chain has
     Column("head", Text),  # the hash of the last
     Column("certificate", BigInteger),  # its leaf

@@ -41,6 +41,7 @@ async def imported(ask: Ask, sale: SaleView, content: bytes, *, dry_run: bool) -
         return found
     if sheet.errors:
         raise Problem("invalid", "Nothing was entered.", more=msgspec.to_builtins(found))
+    await _keep_objects(ask, sale, sheet)
     news = [entry for entry in sheet.entries if entry.is_news]
     for start in range(0, len(news), _AT_ONCE):
         some = news[start : start + _AT_ONCE]
@@ -75,7 +76,7 @@ async def _admit_objects(ask: Ask, sheet: Sheet) -> None:
             continue
         own = None if known is None else known.auction_id
         try:
-            offer = await listing.admitted(ask, entry.offer, own)
+            offer = await listing.looked_at(ask, entry.offer, own)
         except Problem as problem:
             if problem.status == 503:
                 raise
@@ -86,6 +87,17 @@ async def _admit_objects(ask: Ask, sheet: Sheet) -> None:
         if (above := rows.setdefault(serial, entry.row)) != entry.row:
             sheet.objects(entry.row, sheet.column("serial"), f"row {above} sells this object")
         sheet.entries[place] = entry._replace(offer=offer)
+
+
+async def _keep_objects(ask: Ask, sale: SaleView, sheet: Sheet) -> None:
+    """Keep the objects for the lots that are entered next.  Raises ``Problem``, with nothing
+    entered yet, where another has been put up since they were looked at."""
+    for entry in sheet.entries:
+        known = entry.known
+        if not listing.is_newly_put_up(None if known is None else known.offer, entry.offer):
+            continue
+        new = _new_id(ask, sale.created.sale_id, entry.lot_number)
+        await listing.admitted(ask, entry.offer, new if known is None else known.auction_id)
 
 
 def _said(problem: Problem) -> str:

@@ -8,18 +8,21 @@ later, by the clerk (``gateway.books.news``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
-from engine.core.messages import State
+from engine.core.messages import Mode, State
 from gateway.api.calls import Ask
 from gateway.core.lotting import Offer
 from gateway.core.problems import Problem, bad_field
 from gateway.core.view import LotView
 from gateway.line import Unreachable
 from gateway.objects import Object
+
+_Question = Callable[[str, Mode], Awaitable[Object | None]]
 
 _FREE: Final = ("cataloged", "listed")  # the house may have listed it by hand
 _ON_OFFER: Final = (State.OPEN, State.PAUSED, State.CLOSED, State.SETTLING)
@@ -38,16 +41,26 @@ def is_newly_put_up(before: Offer | None, offer: Offer) -> bool:
     return not (same and before is not None and is_put_up(before))
 
 
-async def admitted(ask: Ask, offer: Offer, auction_id: str | None) -> Offer:
-    """The offer, its serial spelt as the verifier does.
+async def admitted(ask: Ask, offer: Offer, auction_id: str) -> Offer:
+    """The offer, its serial spelt as the verifier does, and its object kept for this auction.
 
-    *auction_id*: its own auction, which may have listed the object already; None: it has none
-    yet.  Raises ``Problem``: 400 where there is no such object, 409 where it cannot be sold as
-    it stands, 503 where nobody knows.
+    Of several that are put up at once with one object, on whatever gateway, one has it.  Raises
+    ``Problem``: 400 where there is no such object, 409 where it cannot be sold as it stands,
+    503 where nobody knows.
     """
+    claim = partial(ask.gateway.objects.claim, auction_id=auction_id)
+    return await _judged(ask, offer, auction_id, claim)
+
+
+async def looked_at(ask: Ask, offer: Offer, auction_id: str | None) -> Offer:
+    """The same for an auction that may come, or has no id yet: nothing is kept for it."""
+    return await _judged(ask, offer, auction_id, ask.gateway.objects.find)
+
+
+async def _judged(ask: Ask, offer: Offer, auction_id: str | None, question: _Question) -> Offer:
     serial = offer.catalogue.serial
     assert serial is not None, "there is something to be asked"
-    found = await _find(ask, serial)
+    found = await _find(ask, serial, question)
     _check(found, auction_id)
     other = on_offer(ask).get(found.serial, auction_id)
     if other != auction_id:
@@ -74,9 +87,9 @@ def _is_on_offer(lot: LotView) -> bool:
     return lot.now.state in _ON_OFFER and lot.outcome != "passed"
 
 
-async def _find(ask: Ask, serial: str) -> Object:
+async def _find(ask: Ask, serial: str, question: _Question) -> Object:
     try:
-        found = await ask.gateway.objects.find(serial, ask.caller.mode)
+        found = await question(serial, ask.caller.mode)
     except Unreachable as failure:
         again = {"Retry-After": "1"}
         raise Problem("unavailable", "The object cannot be checked now.", headers=again) from (

@@ -58,6 +58,7 @@ class Verifier:
         return Starlette(
             routes=[
                 Route("/internal/objects/{serial}", self._object),
+                Route("/internal/claims", self._claim, methods=["POST"]),
                 Route("/internal/news", self._news, methods=["POST"]),
                 Route("/internal/happenings", self._happenings),
                 Route("/internal/jwks", self._jwks),
@@ -71,6 +72,19 @@ class Verifier:
         found = self.objects.get(request.path_params["serial"])
         if found is None or found["mode"] != request.query_params["mode"]:
             return JSONResponse({"status": "unknown"}, 404)
+        return JSONResponse({name: value for name, value in found.items() if name != "mode"})
+
+    async def _claim(self, request: Request) -> Response:
+        said = json.loads((await self._note(request)).body)
+        found = self.objects.get(said["serial"])
+        if found is None or found["mode"] != said["mode"]:
+            return JSONResponse({"status": "unknown"}, 404)
+        free = found["open_auction"] is None and found["binding_status"] == "bound"
+        if free and found["status"] in ("cataloged", "listed"):
+            # However it is typed, it is one object.
+            for other in self.objects.values():
+                if other["serial"] == found["serial"]:
+                    other["open_auction"] = said["auction_id"]
         return JSONResponse({name: value for name, value in found.items() if name != "mode"})
 
     async def _news(self, request: Request) -> Response:

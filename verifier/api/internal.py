@@ -5,7 +5,10 @@ These calls come over the same socket and never through the public door.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from sqlalchemy import Row
 
 from verifier.api.calls import Ask
 from verifier.api.refusals import Refusal
@@ -16,11 +19,24 @@ from verifier.registry import happenings, keys, objects, owners, sales
 async def standing(ask: Ask, serial: str, query: wire.ModeQuery) -> wire.Standing:
     """Whether an object can be offered."""
     row = (await ask.registry(objects.load, query.mode, serial)).row
+    return _standing(ask, row)
+
+
+async def claim(ask: Ask, body: wire.Claim) -> wire.Standing:
+    """Keep an object for an auction that is about to be put up, where it is free.
+
+    It is the auction's where the answer's ``open_auction`` says so.
+    """
+    named = body.mode, body.serial, body.auction_id
+    return _standing(ask, await ask.registry(objects.claim, *named, ask.now))
+
+
+def _standing(ask: Ask, row: Row[Any]) -> wire.Standing:
     return wire.Standing(
         serial=row.serial,
         status=row.status,
         binding_status=row.binding,
-        open_auction=row.open_auction,
+        open_auction=objects.selling(row, ask.now),
     )
 
 

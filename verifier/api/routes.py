@@ -54,6 +54,7 @@ CALLS: Final = (
     Call("GET", "/01/{gtin}/{rest:path}", public.resolve_item, None),
     Call("GET", "/8004/{giai}", public.resolve_asset, None),
     Call("GET", INTERNAL + "objects/{serial}", internal.standing, None),
+    Call("POST", INTERNAL + "claims", internal.claim, None),
     Call("POST", INTERNAL + "news", internal.news, None),
     Call("GET", INTERNAL + "happenings", internal.after, None),
     Call("GET", INTERNAL + "jwks", internal.jwks, None),

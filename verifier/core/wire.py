@@ -434,6 +434,14 @@ class Standing(Answer, frozen=True, kw_only=True):
     open_auction: str | None
 
 
+class Claim(Request, frozen=True, kw_only=True):
+    """Which auction is about to sell an object."""
+
+    serial: Annotated[str, Meta(max_length=128)]
+    mode: Mode
+    auction_id: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
 class News(Request, frozen=True, kw_only=True):
     """One thing that a sale did; ``hammer_price`` in minor units, ``at`` in ms."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, or_, select
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from gateway.books.store import BadField, reading, writing
 from verifier.core import links, serials
@@ -27,6 +27,8 @@ from verifier.tables import objects as table
 
 Json = dict[str, Any]
 _DRAW_BYTES: Final = 8
+CLAIMED_FOR_MS: Final = 120_000  # a lot is in the log within seconds
+_FREE: Final = ("cataloged", "listed")  # the house may have listed it by hand
 _PHOTO_COLUMNS: Final = (photos.c.object_id, photos.c.angle, photos.c.anchors_found)
 
 
@@ -180,6 +182,32 @@ def _private(said: Registration) -> Json:
         "estimate": said.estimate,
         "attributes": dict(said.attributes),
     }
+
+
+def selling(row: Row[Any], now_ms: int) -> str | None:
+    """The auction of ours that may sell the object: it is open, or is being put up."""
+    if row.open_auction is not None:
+        return str(row.open_auction)
+    is_claimed = row.claimed_until is not None and now_ms < row.claimed_until
+    return str(row.claimed_by) if is_claimed else None
+
+
+def claim(store: Store, mode: str, serial: str, auction_id: str, now_ms: int) -> Row[Any]:
+    """Keep the object for an auction whose lot is about to be put up, where it is free.
+
+    The claim holds until the news that it was listed, or for two minutes: a lot that came to
+    nothing keeps nobody.  The object as it stands then: what ``selling`` says of it is this
+    auction, or why not is to be seen.  Raises ``NoSuchObject``.
+    """
+    with writing(store.engine) as connection:
+        log.in_turn(connection)
+        row = find(connection, mode, serial)
+        is_free = selling(row, now_ms) in (None, auction_id) and row.open_auction is None
+        if is_free and row.binding == "bound" and row.status in _FREE:
+            kept = {"claimed_by": auction_id, "claimed_until": now_ms + CLAIMED_FOR_MS}
+            mine = table.c.object_id == row.object_id
+            connection.execute(update(table).where(mine).values(kept))
+        return find(connection, mode, serial)
 
 
 # ── Finding ──────────────────────────────────────────────────────────────────────────────

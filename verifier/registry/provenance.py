@@ -79,8 +79,9 @@ def post(store: Store, mode: str, object_id: str, statement: Statement, now_ms: 
             and row.binding != "bound"
         ):
             raise BindingRequired(row.binding)
-        if row.open_auction is not None and statement.event_type in objects.TRANSITIONS:
-            raise chain.AuctionOpen(row.open_auction)
+        auction_id = kept.selling(row, now_ms)
+        if auction_id is not None and statement.event_type in objects.TRANSITIONS:
+            raise chain.AuctionOpen(auction_id)
         happened = _happened(statement, row)
         made = chain.append(connection, store, row.object_id, happened, now_ms)
         if statement.event_type in ("rescinded", "withdrawn"):

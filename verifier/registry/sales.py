@@ -101,8 +101,9 @@ def _listed(connection: Connection, store: Store, told: News, now_ms: int) -> No
     row = _object(connection, told)
     if row.open_auction == told.auction_id:
         raise _Impossible("it is listed by this auction already")
-    if row.open_auction is not None:
-        raise _Impossible(f"another auction is open on it: {row.open_auction}")
+    other = kept.selling(row, now_ms)
+    if other not in (None, told.auction_id):
+        raise _Impossible(f"another auction is open on it: {other}")
     if row.binding != "bound":
         raise _Impossible(f"its binding is {row.binding}")
     if row.status != "listed":  # the house may have listed it by hand before
@@ -192,7 +193,8 @@ def _append(
 
 def _set(connection: Connection, row: Row[Any], auction_id: str | None) -> None:
     mine = object_rows.c.object_id == row.object_id
-    connection.execute(update(object_rows).where(mine).values(open_auction=auction_id))
+    now = {"open_auction": auction_id, "claimed_by": None, "claimed_until": None}
+    connection.execute(update(object_rows).where(mine).values(now))
 
 
 def _buyer(connection: Connection, store: Store, told: News, now_ms: int) -> str:

@@ -113,8 +113,9 @@ def initiate(store: Store, mode: str, terms: Terms, now_ms: int) -> Begun:
             raise NotOwner(terms.from_id)
         _lapse(connection, row.object_id, now_ms)
         _refuse_second(connection, row.object_id)
-        if row.open_auction is not None:
-            raise chain.AuctionOpen(row.open_auction)
+        auction_id = kept.selling(row, now_ms)
+        if auction_id is not None:
+            raise chain.AuctionOpen(auction_id)
         if row.status not in objects.TRANSFERABLE:
             raise objects.InvalidState("sold", row.status)
         # From here on it is under way.

@@ -201,7 +201,8 @@ async def test_the_public_reads_roles_and_days_alone(house: House) -> None:
     path = f"transfers/{begun['transferId']}/confirm"
     await house.post(path, {"transferCode": begun["transferCode"]})
     public = await house.get(f"objects/{found['serial']}/provenance", key="missing")
-    text = public.text
+    # Hashes have any digits in them.
+    text = re.sub("[0-9a-f]{64}", "", public.text)
     for secret in (
         "Konstantin",
         "example.test",
@@ -224,7 +225,7 @@ async def test_the_public_reads_roles_and_days_alone(house: House) -> None:
     keyed = await house.get(f"objects/{found['serial']}/provenance")
     events = {event["type"]: event for event in keyed.json()["events"]}
     assert events["cataloged"]["details"]["conditionNote"] == "a scratch"
-    assert events["sold"]["details"]["salePrice"] == 4_400_000
+    assert events["sold"]["details"]["salePrice"] == 44_000
     assert events["registered"]["details"]["description"] == "secret words"
 
 

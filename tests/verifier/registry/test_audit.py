@@ -44,6 +44,8 @@ COUNTS: Final = "v_scans"
 NO_EVIDENCE: Final = {
     "v_news.origin": "the clerk's name for what it told: any name is as good",
     "v_news.reason": "words about something that did not happen",
+    "v_objects.claimed_by": "a lot that is being put up, for two minutes",
+    "v_objects.claimed_until": "the same",
     "v_owners.created_at": "nothing else happens when a person is entered",
     "v_photos.width": "told of the picture, which is signed itself",
     "v_photos.height": "the same",

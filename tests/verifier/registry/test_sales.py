@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from gateway.books.store import reading
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW
 from tests.verifier.registry.desk import MODE
-from verifier.registry import owners, provenance, sales, transfers
+from verifier.registry import chain, objects, owners, provenance, sales, transfers
 from verifier.registry.objects import Object
 from verifier.store import Store
 
@@ -134,3 +135,41 @@ def test_a_sale_to_nobody_ends_with_the_auction(store: Store) -> None:
     assert desk.sale_of(store, found, "sold", NOW, currency="EUR").recorded
     now = desk.again(store, found)
     assert (now.row.status, now.row.open_auction) == ("cataloged", None)
+
+
+def test_an_object_is_kept_for_one_auction_that_is_put_up(either: Store) -> None:
+    """Of many at once one has it; then the house itself can neither sell nor withdraw it; the
+    news that it was listed makes it final, and a lot that came to nothing lets go of it."""
+    found = desk.ready(either, NOW)
+    buyer = desk.owner(either, "Berta", NOW)
+
+    def claim(number: int, now_ms: int = NOW) -> str | None:
+        row = objects.claim(either, MODE, found.row.serial, f"auction_abc_{number}", now_ms)
+        return objects.selling(row, now_ms)
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = list(pool.map(claim, range(8)))
+    [winner] = set(claimed)
+    assert winner is not None
+    for act in (
+        lambda: desk.begun(either, found, buyer, NOW),
+        lambda: desk.post(either, found, "withdrawn", NOW),
+    ):
+        with pytest.raises(chain.AuctionOpen):
+            act()
+    other = "auction_abc_0" if winner != "auction_abc_0" else "auction_abc_1"
+    refused = desk.sale_of(either, found, "listed", NOW, auction_id=other)
+    assert winner in str(refused.reason)
+    late = NOW + objects.CLAIMED_FOR_MS
+    assert claim(9, late) == "auction_abc_9"
+    assert desk.sale_of(either, found, "listed", late, auction_id="auction_abc_9").recorded
+    assert claim(10, late + objects.CLAIMED_FOR_MS) == "auction_abc_9"
+
+
+def test_what_is_not_bound_is_kept_for_nobody(store: Store) -> None:
+    """Nor what is sold, nor an object of the other mode."""
+    loose = desk.register(store, NOW)
+    row = objects.claim(store, MODE, loose.row.serial, "auction_abc_1", NOW)
+    assert objects.selling(row, NOW) is None
+    with pytest.raises(chain.NoSuchObject):
+        objects.claim(store, "live", loose.row.serial, "auction_abc_1", NOW)

@@ -139,6 +139,8 @@ def _objects() -> None:
         sa.Column("consignor_id", sa.Text, nullable=False),
         sa.Column("holder_id", sa.Text, nullable=False),
         sa.Column("open_auction", sa.Text),
+        sa.Column("claimed_by", sa.Text),
+        sa.Column("claimed_until", sa.BigInteger),
         sa.Column("events", sa.Integer, nullable=False),
         sa.Column("head", sa.Text),
         sa.Column("certificate", sa.BigInteger),
