@@ -35,7 +35,7 @@ from verifier.api.calls import Application, Limits, Verifier
 from verifier.api.pages import PAGES
 from verifier.api.routes import CALLS
 from verifier.opening import open_registry
-from verifier.photographs.workers import PictureTooHard, WorkerFailed, Workers, WorkersBusy
+from verifier.photographs.workers import Workers
 from verifier.registry import scans
 from verifier.registry.scans import Counter
 from verifier.store import Store
@@ -193,9 +193,10 @@ async def _seed(verifier: Verifier) -> None:
     try:
         async for ready in demonstration.seed(verifier.store, verifier.workers, serials, _now_ms()):
             verifier.awaited.remove(ready)
-    except (BooksError, WorkerFailed, WorkersBusy, PictureTooHard) as failure:
-        # The next start goes on; what is told of these objects waits for it.
-        log.error("the demonstration's objects are not all entered", reason=str(failure))
+    except Exception as failure:
+        # The next start goes on; what is told of these objects waits for it.  A demonstration
+        # is no reason to end a house, whatever went wrong with it.
+        log.error("the demonstration's objects are not all entered", exc_info=failure)
     await asyncio.Event().wait()
 
 

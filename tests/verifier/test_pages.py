@@ -706,3 +706,20 @@ def test_a_price_is_written_as_it_is_said() -> None:
     assert pages._price("4400000", "JPY") == "JP¥4,400,000"
     assert pages._price("4400.000", "KWD") == "KWD\N{NO-BREAK SPACE}4,400"
     assert pages._price("on request", "EUR") == "on request EUR"
+
+
+async def test_a_path_that_leads_nowhere_is_a_page_too(house: House) -> None:
+    """With a slash too many or a part too few, whoever came by a browser reads words."""
+    for path in ("/verify/", "/verify/AUC1/x", "/admin/objects/", "/01/x", "/8004/"):
+        answer = await house.get(path, key="missing")
+        assert answer.status_code == 404, path
+        assert answer.headers["content-type"].startswith("text/html"), path
+
+
+async def test_a_tags_link_is_kept_by_nobody(house: House) -> None:
+    """Neither the page that it leads to, nor the way there."""
+    found = desk.register(house.verifier.store, NOW)
+    for query, kept in (("?e=00&c=00", True), ("?kid=a&sig=b", False)):
+        way = await house.get(f"/01/09521234543213/21/{found.row.serial}{query}", key="missing")
+        assert way.status_code == 307
+        assert (way.headers.get("cache-control") == "no-store") is kept

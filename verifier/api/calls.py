@@ -49,15 +49,13 @@ Kind = Literal["none", "json", "multipart"]
 
 CALLER_HEADER: Final = "x-fairwarning-caller"
 INTERNAL: Final = "/internal/"
+OF_PEOPLE: Final = ("/verify", "/admin/objects", "/01/", "/8004/")  # whoever comes by a browser
 
 LARGEST_BODY: Final = 256 * 1024  # what is said of an object, its attributes included
 BODY_WITHIN_S: Final = 10.0
 LARGEST_PHOTO: Final = 25_000_000
 LARGEST_FORM: Final = LARGEST_PHOTO + 64 * 1024  # with the borders and the other fields
 FORM_WITHIN_S: Final = 60.0  # 25 MB over a telephone
-# Photographs that are read at once: each may take 50 MB while it is.  The house's have places
-# of their own, so that no visitor keeps them waiting.
-FORMS_AT_ONCE: Final = 4
 
 WINDOW_S: Final = 600
 UNKNOWN_SERIALS: Final = Rate(10 / WINDOW_S, 10)  # an address; then it is trying them out
@@ -141,8 +139,6 @@ class Verifier:
     awaited: list[str] = field(default_factory=list)  # serials of the demonstration, not ready yet
     answers: Answers = field(default_factory=Answers)
     comparing: collections.Counter[str] = field(default_factory=collections.Counter)  # by address
-    house_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
-    other_forms: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FORMS_AT_ONCE))
 
 
 class Ask:
@@ -272,6 +268,11 @@ class Table:
         for pattern, methods in self._paths:
             if pattern.fullmatch(path):
                 return next(iter(methods.values())).refused
+        if path.startswith(OF_PEOPLE):
+            return next(
+                (one.refused for _, calls in self._paths for one in calls.values() if one.refused),
+                None,
+            )
         return None
 
 
@@ -344,7 +345,7 @@ class Application:
             raw = await _within(BODY_WITHIN_S, _read(request, LARGEST_BODY))
             arguments["body"] = bodies.read(raw, signature.body)
         elif call.kind == "multipart":
-            arguments["body"] = await _form(self.verifier, request, caller, signature.body)
+            arguments["body"] = await _form(request, signature.body)
         answer = await call.handler(Ask(self.verifier, request, caller), **arguments)
         if call.writes:
             self.verifier.answers.clear()
@@ -395,17 +396,26 @@ def _rate(verifier: Verifier, caller: Caller) -> dict[str, str]:
     if bucket is None:
         return NO_LIMITS
     wait_ms = bucket.take(now)
-    headers = {
+    if wait_ms:
+        raise _limited_by(verifier, bucket, wait_ms)
+    return _headers_of(verifier, bucket)
+
+
+def _headers_of(verifier: Verifier, bucket: Bucket) -> dict[str, str]:
+    now = verifier.monotonic()
+    return {
         "X-RateLimit-Limit": str(bucket.limit.burst),
         "X-RateLimit-Remaining": str(bucket.left(now)),
         "X-RateLimit-Reset": str(int(verifier.now_ms() / 1000 + bucket.full_in(now)) + 1),
         "X-RateLimit-Window": str(max(1, round(bucket.limit.burst / bucket.limit.per_second))),
     }
-    if wait_ms:
-        refusal = limited(wait_ms)
-        refusal.headers.update(headers)
-        raise refusal
-    return headers
+
+
+def _limited_by(verifier: Verifier, bucket: Bucket, wait_ms: int) -> Refusal:
+    """With the figures of the bucket that was empty."""
+    refusal = limited(wait_ms)
+    refusal.headers.update(_headers_of(verifier, bucket))
+    return refusal
 
 
 def _rate_of_key(rate: Given | None) -> dict[str, str]:
@@ -424,18 +434,20 @@ def _rate_of_key(rate: Given | None) -> dict[str, str]:
     return headers
 
 
-def count(buckets: Buckets, address: str, now: float) -> None:
+def count(verifier: Verifier, buckets: Buckets, address: str) -> None:
     """Count one against the address's bucket.  Raises ``Refusal`` 429 where it is empty."""
+    now = verifier.monotonic()
     bucket = buckets.of(address, now)
     if bucket is not None and (wait_ms := bucket.take(now)):
-        raise limited(wait_ms)
+        raise _limited_by(verifier, bucket, wait_ms)
 
 
-def refuse_empty(buckets: Buckets, address: str, now: float) -> None:
+def refuse_empty(verifier: Verifier, buckets: Buckets, address: str) -> None:
     """Raise ``Refusal`` 429 where the address's bucket is empty; nothing is counted."""
+    now = verifier.monotonic()
     bucket: Bucket | None = buckets.of(address, now)
     if bucket is not None and bucket.left(now) < 1:
-        raise limited(int(1000 / bucket.limit.per_second))
+        raise _limited_by(verifier, bucket, int(1000 / bucket.limit.per_second))
 
 
 _KEY_FAULTS: Final = {
@@ -505,31 +517,31 @@ class _InMemory(MultiPartParser):
     spool_max_size = LARGEST_FORM
 
 
-async def _form(verifier: Verifier, request: Request, caller: Caller, wanted: type[T]) -> T:
+async def _form(request: Request, wanted: type[T]) -> T:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
         raise Refusal("UNSUPPORTED_MEDIA_TYPE", "multipart/form-data was expected")
-    forms = verifier.house_forms if caller.has_key else verifier.other_forms
-    fields = await _within(FORM_WITHIN_S, _fields(request, forms))
+    fields = await _within(FORM_WITHIN_S, _fields(request))
     if not fields.get("photo", b""):
         raise missing("photo")
     return bodies.take(fields, wanted)
 
 
-async def _fields(request: Request, forms: asyncio.Semaphore) -> dict[str, str | bytes]:
-    async with forms:
-        stream = _chunks(request, LARGEST_FORM)
-        parser = _InMemory(request.headers, stream, max_files=1, max_fields=4, max_part_size=1024)
-        try:
-            form = await parser.parse()
-        except MultiPartException as fault:
-            raise bad_field("body", fault.message) from fault
-        fields: dict[str, str | bytes] = {}
-        for name, value in form.multi_items():
-            if name in fields:
-                raise bad_field(name, "it comes twice")
-            if isinstance(value, UploadFile) != (name == "photo"):
-                raise bad_field(name, "the photograph, and nothing else, is sent as a file")
-            fields[name] = await value.read() if isinstance(value, UploadFile) else value
-        await form.close()
-        return fields
+async def _fields(request: Request) -> dict[str, str | bytes]:
+    # How many come at once, the gateway's door bounds, by address: a place here would be held by
+    # whoever sends slowly.  No two are in memory twice, since nothing is awaited at the end.
+    stream = _chunks(request, LARGEST_FORM)
+    parser = _InMemory(request.headers, stream, max_files=1, max_fields=4, max_part_size=1024)
+    try:
+        form = await parser.parse()
+    except MultiPartException as fault:
+        raise bad_field("body", fault.message) from fault
+    fields: dict[str, str | bytes] = {}
+    for name, value in form.multi_items():
+        if name in fields:
+            raise bad_field(name, "it comes twice")
+        if isinstance(value, UploadFile) != (name == "photo"):
+            raise bad_field(name, "the photograph, and nothing else, is sent as a file")
+        fields[name] = await value.read() if isinstance(value, UploadFile) else value
+    await form.close()
+    return fields

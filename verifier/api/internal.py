@@ -41,10 +41,18 @@ def _standing(ask: Ask, row: Row[Any]) -> wire.Standing:
 
 
 async def news(ask: Ask, body: wire.News) -> wire.NewsTaken:
-    """Take down what a sale did, once for each origin."""
+    """Take down what a sale did, once for each origin.
+
+    409 where what the clerk told before it is not known here: an older copy of these books was
+    put back, and what would follow on what is missing would be turned down for good.
+    """
     if body.serial in ask.verifier.awaited:
         raise Refusal("UNAVAILABLE", "The demonstration's objects are still being entered.")
-    told = sales.News(**msgspec.structs.asdict(body))
+    said = msgspec.structs.asdict(body)
+    before = said.pop("after")
+    if before is not None and not await ask.registry(sales.known, [before]):
+        raise Refusal("INVALID_STATE", "What was told before it is not known here.")
+    told = sales.News(**said)
     try:
         taken = await ask.registry(sales.take, told, ask.now)
     except owners.StillNeeded as later:
@@ -52,9 +60,14 @@ async def news(ask: Ask, body: wire.News) -> wire.NewsTaken:
     return wire.NewsTaken(recorded=taken.recorded, reason=taken.reason)
 
 
+async def known(ask: Ask, body: wire.Origins) -> wire.KnownOrigins:
+    """Which of all that the clerk has told is still known here."""
+    return wire.KnownOrigins(known=await ask.registry(sales.known, body.origins))
+
+
 async def after(ask: Ask, query: wire.AfterQuery) -> wire.Happenings:
     """What happened after a number, for the house's webhooks."""
-    found = await ask.registry(happenings.after, query.after, query.limit)
+    found = await ask.registry(happenings.after, query.after, query.limit, query.at)
     return wire.Happenings(happenings=[wire.Happening(**one) for one in found])
 
 

@@ -96,7 +96,7 @@ async def compared(ask: Ask, serial: str, body: wire.FreshPhoto) -> tuple[wire.M
     """What the photograph shows, and what is to be said of the object with it."""
     row = await known(ask, serial)
     if not ask.caller.has_key:
-        count(ask.verifier.limits.photo_matches, ask.caller.address, ask.verifier.monotonic())
+        count(ask.verifier, ask.verifier.limits.photo_matches, ask.caller.address)
     try:
         with _a_place(ask):
             found = await photos.compare(
@@ -164,13 +164,13 @@ def _look_up(store: Store, serial: str) -> Row[Any] | None:
 def _refuse_enumeration(ask: Ask) -> None:
     if not ask.caller.has_key:
         limits = ask.verifier.limits.unknown_serials
-        refuse_empty(limits, ask.caller.address, ask.verifier.monotonic())
+        refuse_empty(ask.verifier, limits, ask.caller.address)
 
 
 def _count_unknown(ask: Ask) -> None:
     if not ask.caller.has_key:
         limits = ask.verifier.limits.unknown_serials
-        count(limits, ask.caller.address, ask.verifier.monotonic())
+        count(ask.verifier, limits, ask.caller.address)
 
 
 def _unknown(ask: Ask, serial: str) -> Raw:
@@ -259,9 +259,9 @@ async def _resolve(ask: Ask, serial: str) -> Raw:
         raise Refusal("NOT_FOUND", "There is no link of this type.")
     kept = [pair for pair in query.multi_items() if pair[0] not in ("linkType", "context")]
     # A tag's message and a label's signature go along to the page.
-    return Raw(
-        b"", status=307, headers={"Location": target + ("?" + urlencode(kept) if kept else "")}
-    )
+    where = {"Location": target + ("?" + urlencode(kept) if kept else "")}
+    of_tag = {} if _OF_TAGS.isdisjoint(query) else _UNTOUCHED
+    return Raw(b"", status=307, headers={**where, **of_tag})
 
 
 async def _linkset(ask: Ask, serial: str) -> Raw:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.books.store import BadField, BooksError
 from gateway.core.problems import Problem
+from verifier.core.canonical import NotCanonical
 from verifier.core.objects import InvalidState
 from verifier.photographs.workers import (
     BadPicture,
@@ -190,6 +191,8 @@ _MEANINGS: Final[Mapping[type[BaseException], Callable[[Any], Refusal]]] = {
     BooksError: _later,
     InvalidState: _invalid_state,
     MatchingUnavailable: lambda _: Refusal("MATCHING_UNAVAILABLE"),
+    # Of what was said a field is named before this; here an entry of the log was touched.
+    NotCanonical: lambda _: Refusal("UNAVAILABLE", "The record is damaged; the house is told."),
     PictureTooHard: lambda error: bad_field("photo", str(error)),
     Problem: of_body,
     WorkerFailed: _later,

@@ -56,6 +56,7 @@ CALLS: Final = (
     Call("GET", INTERNAL + "objects/{serial}", internal.standing, None),
     Call("POST", INTERNAL + "claims", internal.claim, None),
     Call("POST", INTERNAL + "news", internal.news, None),
+    Call("POST", INTERNAL + "news/known", internal.known, None),
     Call("GET", INTERNAL + "happenings", internal.after, None),
     Call("GET", INTERNAL + "jwks", internal.jwks, None),
 )

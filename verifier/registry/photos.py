@@ -24,7 +24,7 @@ from gateway.books.store import BadField, reading, writing
 from verifier.core import matching, objects, signing
 from verifier.core.canonical import canonical, digest
 from verifier.core.events import CONTEXT, OBJECT_URN, instant
-from verifier.photographs.jobs import ALGORITHM, Enrolled, Renewed
+from verifier.photographs.jobs import ALGORITHM, Enrolled, MatchingUnavailable, Renewed
 from verifier.photographs.workers import PictureTooHard, WorkerFailed, Workers, WorkersBusy
 from verifier.registry import chain, keys, log
 from verifier.registry import objects as kept
@@ -140,12 +140,14 @@ def _before(store: Store, mode: str, object_id: str) -> tuple[Row[Any], list[_Ot
         .join(object_rows)
         .where(object_rows.c.mode == mode)
         .where(photos.c.superseded_at.is_(None), photos.c.template.is_not(None))
-        .order_by(photos.c.created_at.desc())
         .limit(_OTHERS * _LOOKED_THROUGH)
     )
     found: dict[str, _Other] = {}
     with reading(store.engine) as connection:
         row = kept.find(connection, mode, object_id)
+        # Of its kind first: they are photographed alike.
+        alike = (object_rows.c.category != row.category).asc()
+        newest = newest.order_by(alike, photos.c.created_at.desc())
         own = _pictures(connection, row.object_id)
         for other in connection.execute(newest):
             if other.object_id in (row.object_id, *found) or len(found) == _OTHERS:
@@ -357,8 +359,6 @@ async def compare(
     """
     wanted = None if angle is None else objects.angle_of(angle)
     templates = await asyncio.to_thread(_templates, store, row, wanted)
-    if not templates:
-        raise NothingToCompare(row.serial)
     scores = await workers.match(picture, templates)
     best = max(scores, key=lambda score: matching.rank(score.inliers, score.anchors))
     verdict = matching.verdict(best.inliers, best.anchors)
@@ -367,10 +367,18 @@ async def compare(
 
 
 def _templates(store: Store, row: Row[Any], angle: str | None) -> Sequence[tuple[str, bytes]]:
+    """Those that a photograph can be compared with.  Few anchors make a match unlikely, and
+    never an easy one: the rule asks for the same number of them."""
     with reading(store.engine) as connection:
         found = standing(connection, row.object_id)
-    return [
+    there = [(name, one) for name, one in found.items() if angle in (None, name)]
+    if not there:
+        raise NothingToCompare(row.serial)
+    templates = [
         (name, store.vault.open("template", one.photo_id, one.template))
-        for name, one in found.items()
-        if one.template is not None and one.matchable and angle in (None, name)
+        for name, one in there
+        if one.template is not None
     ]
+    if not templates:  # they were taken in without OpenCV
+        raise MatchingUnavailable
+    return templates

@@ -8,12 +8,12 @@ otherwise, is not recorded, and says why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from gateway.books.store import BadField, writing
+from gateway.books.store import BadField, reading, writing
 from verifier.core import events, objects
 from verifier.registry import chain, log, owners, transfers
 from verifier.registry import objects as kept
@@ -75,6 +75,13 @@ def take(store: Store, told: News, now_ms: int) -> Taken:
             if not _is_known(connection, told.origin):
                 _note(connection, told, str(failure), now_ms)
         return Taken(False, str(failure))
+
+
+def known(store: Store, origins: Sequence[str]) -> list[str]:
+    """Those of the origins that were taken down, or turned down for good."""
+    query = select(table.c.origin).where(table.c.origin.in_(origins))
+    with reading(store.engine) as connection:
+        return list(connection.scalars(query))
 
 
 def _is_known(connection: Connection, origin: str) -> bool:

@@ -7,11 +7,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 
 from gateway.books.store import reading
-from tests.verifier.api.house import House, Json, code_of
+from tests.verifier.api.house import House, Json, Reader, code_of
 from tests.verifier.software_tag import SoftwareTag
+from verifier.photographs.jobs import Enrolled
 from verifier.registry import happenings, verification
 from verifier.registry.verification import Answer
 from verifier.tables import scans
@@ -304,6 +306,36 @@ async def test_there_must_be_something_to_compare_with(house: House) -> None:
     refused = await compare(house, found["serial"], data={"angle": "front"})
     assert code_of(refused) == (400, "INVALID_FIELD")
     assert code_of(await compare(house, "NOTHING")) == (404, "OBJECT_NOT_FOUND")
+
+
+async def test_without_opencv_matching_says_that_it_is_off(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Photographs that were taken in without it bind the record, and nothing can be compared
+    with them: with whatever angle, and on the page too."""
+
+    async def blind(photo: bytes, anchors: int, others: Any = ()) -> Enrolled:
+        return structs.replace(await Reader().enrol(photo, anchors, others), binding=None)
+
+    monkeypatch.setattr(house.verifier.workers, "enrol", blind)
+    found = await house.bound()
+    for more in ({}, {"data": {"angle": "front"}}):
+        answer = await compare(house, found["serial"], **more)
+        assert code_of(answer) == (503, "MATCHING_UNAVAILABLE")
+    public = await house.get(f"public/verify/{found['serial']}", key="missing")
+    assert public.json()["cryptographic_identity"]["photo_binding"] == "valid"
+
+
+async def test_a_refusal_tells_of_the_limit_that_it_is_by(limited: House) -> None:
+    """Of the ten unknown serials, not of the hundred requests."""
+    for number in range(11):
+        answer = await limited.get(f"public/verify/NOTHING{number}", key="missing")
+    assert code_of(answer) == (429, "RATE_LIMITED")
+    assert (answer.headers["x-ratelimit-limit"], answer.headers["x-ratelimit-remaining"]) == (
+        "10",
+        "0",
+    )
+    assert answer.headers["x-ratelimit-window"] == "600"
 
 
 async def test_photographs_are_compared_so_many_times(limited: House) -> None:
