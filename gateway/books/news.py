@@ -8,7 +8,9 @@ again it stays one row, and the verifier, who keeps origins for ever, takes it o
 and the last one of an auction says whether it still lists its object.
 
 No row holds a name or an address; a winner's are looked up when it is told.  ``heard`` says up
-to where the verifier's own happenings have been passed on to webhooks.
+to where the verifier's own happenings have been passed on to webhooks, and what it was told
+last: a verifier that does not know that any more has forgotten something, because an older
+copy of its database was put back.  ``forgotten`` has it told again.
 
 All functions block: call them in a thread.  Leaves to others: what an event means to an object
 (``gateway.core.news``), and sending.
@@ -28,7 +30,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    func,
+    delete,
     select,
     update,
 )
@@ -69,10 +71,12 @@ heard: Final = Table(
     "heard",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("number", BigInteger, nullable=False),  # of the last happening that was passed on
+    Column("number", BigInteger, nullable=False),
+    Column("at", BigInteger),  # when that happened; null: nothing asks
 )
 
-_SOURCE: Final = "verifier"
+_SOURCE: Final = "verifier"  # the last of its happenings that was passed on
+_TOLD: Final = "told"  # the last piece of news that it knows
 _AT_ONCE: Final = 500
 
 
@@ -91,6 +95,21 @@ class Due(NamedTuple):
     exponent: int | None
     consumer_id: str | None
     at: int
+
+
+class Told(NamedTuple):
+    """One thing that was told."""
+
+    number: int
+    origin: str
+
+
+class UpTo(NamedTuple):
+    """The last happening that was passed on.  Its number alone may have been given out again,
+    by a verifier that was put back to an older copy."""
+
+    number: int  # 0: none was
+    at: int | None
 
 
 class Heard(NamedTuple):
@@ -264,7 +283,8 @@ def _put(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 def due(engine: Engine) -> list[Due]:
     """What can be told now: of each object the oldest thing that it has not been told.
 
-    That somebody has paid waits until the sale itself has been told.
+    That somebody has paid waits until the sale itself has been told, and that somebody was
+    forgotten until nothing is left to be told that they are named in: it would enter them anew.
     """
     columns = [news.c[name] for name in Due._fields]
     query = select(*columns).where(news.c.done_at.is_(None)).order_by(news.c.number)
@@ -272,9 +292,14 @@ def due(engine: Engine) -> list[Due]:
         waiting = [Due(*row) for row in connection.execute(query.limit(_AT_ONCE))]
         told = _sold(connection, [one.auction_id for one in waiting if one.kind == "paid"])
     first: dict[tuple[str, str | int], Due] = {}
+    named: set[str] = set()
     for one in waiting:
         if one.kind == "paid" and one.auction_id not in told:
             continue
+        if one.kind == "erased" and one.consumer_id in named:
+            continue
+        if one.consumer_id is not None:
+            named.add(one.consumer_id)
         first.setdefault((one.mode, one.serial or one.number), one)
     return list(first.values())
 
@@ -288,21 +313,55 @@ def _sold(connection: Connection, auction_ids: Iterable[str | None]) -> set[str]
     return set(connection.scalars(query.where(news.c.auction_id.in_(named))))
 
 
-def done(engine: Engine, told: Due, reason: str | None, now_ms: int) -> None:
-    """The verifier has answered; *reason*: why it would not take it."""
+def done(engine: Engine, told: Due, reason: str | None, now_ms: int, *, is_known: bool) -> None:
+    """The verifier has answered; *reason*: why it would not take it.
+
+    *is_known*: does it know the origin from now on?  It does unless it could not read it.
+    """
     mine = update(news).where(news.c.number == told.number)
     with writing(engine) as connection:
         connection.execute(mine.values(done_at=now_ms, reason=reason))
+        if is_known:
+            _mark(connection, _TOLD, told.number, None)
+
+
+def told_last(engine: Engine) -> str | None:
+    """The origin of what the verifier was told last, and knew then; None: of nothing."""
+    query = select(news.c.origin).join(heard, heard.c.number == news.c.number)
+    with reading(engine) as connection:
+        return connection.scalar(query.where(heard.c.source == _TOLD))
+
+
+def all_told(engine: Engine, after: int) -> list[Told]:
+    """A page of what was told, in its order, behind that number; empty: there is no more."""
+    query = select(news.c.number, news.c.origin).where(news.c.number > after)
+    query = query.where(news.c.done_at.is_not(None)).order_by(news.c.number).limit(_AT_ONCE)
+    with reading(engine) as connection:
+        return [Told(*row) for row in connection.execute(query)]
+
+
+def forgotten(engine: Engine, numbers: Sequence[int]) -> None:
+    """The verifier does not know these any more: have them told again, all or none of them.
+
+    What it was told last is not known until something is told.
+    """
+    again = update(news).values(done_at=None, reason=None)
+    with writing(engine) as connection:
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = news.c.number.in_(numbers[start : start + _AT_ONCE])
+            connection.execute(again.where(some))
+        connection.execute(delete(heard).where(heard.c.source == _TOLD))
 
 
 # ── Listening ────────────────────────────────────────────────────────────────────────────
 
 
-def heard_up_to(engine: Engine) -> int:
-    """The number of the last happening that was passed on; 0: none was."""
-    query = select(func.coalesce(func.max(heard.c.number), 0)).where(heard.c.source == _SOURCE)
+def heard_up_to(engine: Engine) -> UpTo:
+    """The last happening that was passed on."""
+    query = select(heard.c.number, heard.c.at).where(heard.c.source == _SOURCE)
     with reading(engine) as connection:
-        return int(connection.scalar(query) or 0)
+        found = connection.execute(query).one_or_none()
+    return UpTo(0, None) if found is None else UpTo(*found)
 
 
 def pass_on(engine: Engine, found: Sequence[Heard], salt: bytes) -> int:
@@ -318,19 +377,21 @@ def pass_on(engine: Engine, found: Sequence[Heard], salt: bytes) -> int:
             for webhook_id in listeners.get((one.mode, one.happening.type), ())
         ]
         webhooks.put(connection, rows)
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        bookmark = {"source": _SOURCE, "number": found[-1].number}
-        mine = dialect.insert(heard).values(bookmark)
-        connection.execute(
-            mine.on_conflict_do_update(
-                index_elements=[heard.c.source], set_={"number": mine.excluded.number}
-            )
-        )
+        _mark(connection, _SOURCE, found[-1].number, found[-1].happening.at)
     return len(rows)
 
 
+def _mark(connection: Connection, source: str, number: int, at: int | None) -> None:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    mine = dialect.insert(heard).values(source=source, number=number, at=at)
+    changed = {"number": mine.excluded.number, "at": mine.excluded.at}
+    connection.execute(mine.on_conflict_do_update(index_elements=[heard.c.source], set_=changed))
+
+
 def _delivery(webhook_id: str, one: Heard, salt: bytes) -> dict[str, Any]:
-    name = delivery_id(webhook_id, f"{_SOURCE}|{one.number}", 0, salt)
+    # With its instant: an older copy of the verifier's database gives its numbers out again.
+    place = f"{_SOURCE}|{one.number}|{one.happening.at}"
+    name = delivery_id(webhook_id, place, 0, salt)
     return {
         "delivery_id": name,
         "webhook_id": webhook_id,

@@ -60,6 +60,7 @@ class Verifier:
                 Route("/internal/objects/{serial}", self._object),
                 Route("/internal/claims", self._claim, methods=["POST"]),
                 Route("/internal/news", self._news, methods=["POST"]),
+                Route("/internal/news/known", self._known, methods=["POST"]),
                 Route("/internal/happenings", self._happenings),
                 Route("/internal/jwks", self._jwks),
                 Route("/internal/{path:path}", _nothing),
@@ -89,12 +90,21 @@ class Verifier:
 
     async def _news(self, request: Request) -> Response:
         news = json.loads((await self._note(request)).body)
+        if news.pop("after") not in (None, *self._origins()):
+            return JSONResponse({}, 409)
         answer = self.takes(news)
         if answer is None:
             return JSONResponse({}, 503)
-        if all(one["origin"] != news["origin"] for one in self.news):
+        if news["origin"] not in self._origins():
             self.news.append(news)
         return JSONResponse(answer)
+
+    def _origins(self) -> list[str]:
+        return [one["origin"] for one in self.news]
+
+    async def _known(self, request: Request) -> Response:
+        asked = json.loads((await self._note(request)).body)["origins"]
+        return JSONResponse({"known": [one for one in asked if one in self._origins()]})
 
     async def _happenings(self, request: Request) -> Response:
         await self._note(request)

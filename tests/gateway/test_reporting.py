@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
@@ -16,14 +18,21 @@ from engine.core.codec import GENESIS
 from gateway import archive, line, reporting
 from gateway.archive import Bookmark
 from gateway.books import news, people, rights, webhooks
+from gateway.books.news import UpTo
 from gateway.books.people import Profile
-from gateway.books.store import BooksError, Vault, open_books, writing
+from gateway.books.store import BooksError, Vault, open_books, reading, writing
 from gateway.line import Line, Unreachable
 from gateway.reporting import Reporter, Reporting, report
 from tests.gateway.decisions import AT, LINEAGE, SALT, decided, passages
-from tests.gateway.scripted_verifier import Json, Verifier, on_socket
+from tests.gateway.scripted_verifier import Json, Verifier, on_socket, serving
 from tests.gateway.selling_objects import TELLS, Told, evening, record, rows
 from tests.gateway.token_house import BOTH, empty_database
+from tests.verifier.api.house import Reader, house_of
+from tests.verifier.registry import desk
+from tests.verifier.registry.conftest import opened
+from verifier.registry import happenings, transfers
+from verifier.registry.objects import Object
+from verifier.store import Store
 
 VAULT = Vault(b"v" * 32)
 CLAIMS: Json = {
@@ -286,8 +295,9 @@ async def test_a_long_list_is_read_to_its_end(house: Reporting, verifier: Verifi
     verifier.happenings += [said(260), said(300, "live"), said(301)]
     await reporter.listen()
     assert deliveries(house.books) == [*range(1, 251), 260, 301]
-    assert news.heard_up_to(house.books) == 301
-    assert verifier.heard[-1].target == "/internal/happenings?after=301&limit=100"
+    assert news.heard_up_to(house.books) == UpTo(301, AT + 301)
+    target = f"/internal/happenings?after=301&limit=100&at={AT + 301}"
+    assert verifier.heard[-1].target == target
 
 
 # ── Killed in between ────────────────────────────────────────────────────────────────────
@@ -311,9 +321,9 @@ class _Steps:
     def of(self, work: Callable[..., Any]) -> Callable[..., Any]:
         """The same work, in a thread, with a chance to be killed on either side of it."""
 
-        def do(*arguments: Any) -> Any:
+        def do(*arguments: Any, **more: Any) -> Any:
             self._pass()
-            found = work(*arguments)
+            found = work(*arguments, **more)
             self._pass()
             return found
 
@@ -336,7 +346,7 @@ def killed_at(step: int, house: Reporting) -> Iterator[Callable[..., Any]]:
     """Every step of the clerk's counts; what writes the archive is handed out."""
     steps = _Steps(step)
     with pytest.MonkeyPatch.context() as patch:
-        for work in ("done", "pass_on"):
+        for work in ("done", "pass_on", "forgotten"):
             patch.setattr(news, work, steps.of(getattr(news, work)))
         for work in ("post", "get"):
             patch.setattr(house.line, work, steps.of_line(getattr(house.line, work)))
@@ -380,7 +390,7 @@ async def test_whoever_is_killed_between_two_steps_tells_everything_once(
     kills = 0
     while True:
         # Another step each time: before and after everything that is done somewhere.
-        with killed_at(kills % 7, house) as write_down:
+        with killed_at(kills % 9, house) as write_down:
             try:
                 await live_through(house, write_down)
                 break
@@ -403,12 +413,12 @@ async def test_books_that_fail_are_waited_for(
     write(house.books)
     real, failures = news.done, 3
 
-    def done(*arguments: Any) -> None:
+    def done(*arguments: Any, **more: Any) -> None:
         nonlocal failures
         if failures:
             failures -= 1
             raise BooksError("the disk is full")
-        real(*arguments)
+        real(*arguments, **more)
 
     monkeypatch.setattr(news, "done", done)
     reports = asyncio.create_task(report(house, asyncio.Event()))
@@ -417,5 +427,237 @@ async def test_books_that_fail_are_waited_for(
             await asyncio.sleep(0.01)
     reports.cancel()
     await asyncio.gather(reports, return_exceptions=True)
-    assert len([one for one in verifier.heard if one.method == "POST"]) == len(TELLS) + 3
+    tellings = [one for one in verifier.heard if one.target == "/internal/news"]
+    assert len(tellings) == len(TELLS) + 3
     assert by_object(heard(verifier)) == by_object(TELLS)
+
+
+async def test_a_bug_is_said_with_its_trace_and_tried_again(
+    house: Reporting, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong does not end the telling silently; said once, however often it comes."""
+    monkeypatch.setattr(reporting, "_AFTER_TROUBLE_S", (0.01,))
+    write(house.books)
+    real, failures = news.due, 3
+
+    def due(*arguments: Any) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise KeyError("a bug")
+        return real(*arguments)
+
+    monkeypatch.setattr(news, "due", due)
+    with capture_logs() as logs:
+        reports = asyncio.create_task(report(house, asyncio.Event()))
+        async with asyncio.timeout(10):
+            while len(logs) < 2 or any(row.done_at is None for row in rows(house.books)):
+                await asyncio.sleep(0.01)
+        reports.cancel()
+        await asyncio.gather(reports, return_exceptions=True)
+    assert [(entry["log_level"], bool(entry.get("exc_info"))) for entry in logs] == [
+        ("error", True),
+        ("info", False),
+    ]
+
+
+# ── A verifier that was put back to an older copy ────────────────────────────────────────
+
+
+class Registry:
+    """A real verifier on the real socket, whose database can be copied and put back."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.store = self._opened()
+        self.watch = desk.ready(self.store, AT)
+        self.ring = desk.ready(self.store, AT, category="collectible")
+        self.front = self._front()
+
+    def _opened(self) -> Store:
+        return opened(f"sqlite:///{self._folder}/verifier.db", self._folder)
+
+    def _front(self) -> Any:
+        application = house_of(self.store, AT, Reader()).web._transport
+        assert isinstance(application, httpx.ASGITransport)
+        return application.app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.front(scope, receive, send)
+
+    def copy(self) -> None:
+        """What lies on the disk, as it is now."""
+        self.store.engine.dispose()
+        shutil.copy(self._folder / "verifier.db", self._folder / "copy.db")
+
+    def put_back(self) -> None:
+        """Begin again with that copy."""
+        self.store.engine.dispose()
+        for name in ("verifier.db-wal", "verifier.db-shm"):
+            (self._folder / name).unlink(missing_ok=True)
+        shutil.copy(self._folder / "copy.db", self._folder / "verifier.db")
+        self.store = self._opened()
+        self.front = self._front()
+
+    def tell(self, at: int) -> None:
+        """Something for webhooks."""
+        with writing(self.store.engine) as connection:
+            happenings.tell(connection, happenings.VERIFIED, "test", {"at": at}, at)
+
+    def history(self, found: Object) -> list[str]:
+        """The types of its events since it was catalogued, the chain being whole."""
+        assert desk.check(self.store, found).intact
+        return desk.types(self.store, found)[-2:]
+
+    def transfer(self, found: Object) -> str | None:
+        """How the transfer to the winner stands."""
+        with reading(self.store.engine) as connection:
+            current = transfers.open_of(connection, found.row.object_id)
+        return current and current.state
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    """A watch and a ring that can be listed."""
+    found = Registry(tmp_path)
+    async with serving(found, uds=str(tmp_path / "v.sock")):
+        yield found
+    found.store.engine.dispose()
+
+
+def happen(books: Engine, registry: Registry, *kinds: str, auction: str = "auction_1") -> None:
+    """The clerk writes down what an auction did to both objects."""
+    sold = {"hammer_price": 20_000, "currency": "EUR", "exponent": 2}
+    with writing(books) as connection:
+        for kind in kinds:
+            for found in (registry.watch, registry.ring):
+                row = {
+                    "origin": f"{auction} {kind} {found.row.serial}",
+                    "kind": kind,
+                    "mode": "test",
+                    "serial": found.row.serial,
+                    "auction_id": f"{auction} {found.row.serial}",
+                    "lot_number": "1",
+                    "consumer_id": "cons_ana" if kind in ("sold", "paid") else None,
+                    "at": AT,
+                    **(sold if kind == "sold" else {}),
+                }
+                connection.execute(news.news.insert(), row)
+
+
+@pytest.fixture
+async def clerk(books: Engine, registry: Registry, tmp_path: Path) -> AsyncIterator[Reporting]:
+    """The clerk's side of a real verifier."""
+    line_ = Line(tmp_path / "v.sock")
+    yield Reporting(books, VAULT, SALT, line_, Clock())
+    line_.close()
+
+
+@pytest.mark.parametrize("is_running", [False, True], ids=["a new clerk", "the same clerk"])
+async def test_an_older_copy_learns_the_sales_again(
+    clerk: Reporting, registry: Registry, is_running: bool
+) -> None:
+    """Copied before the sale, put back after it: what follows is not turned down for good, and
+    what was lost is told first; whatever the copy holds is there once."""
+    reporter = Reporter(clerk)
+    happen(clerk.books, registry, "listed")
+    await reporter.tell()
+    registry.copy()
+    happen(clerk.books, registry, "sold")
+    await reporter.tell()
+    assert registry.transfer(registry.watch) == "awaiting_payment"
+    registry.put_back()
+    assert registry.transfer(registry.watch) is None
+    happen(clerk.books, registry, "paid")
+    if not is_running:
+        reporter = Reporter(clerk)
+    with capture_logs() as logs:
+        await reporter.tell()
+    assert [entry["pieces"] for entry in logs] == [2]
+    for found in (registry.watch, registry.ring):
+        assert registry.history(found) == ["listed", "sold"]
+        assert registry.transfer(found) == "pending"
+    assert all(row.done_at is not None and row.reason is None for row in rows(clerk.books))
+
+
+async def test_an_older_copy_is_noticed_though_nothing_happens(
+    clerk: Reporting, registry: Registry
+) -> None:
+    """Once a minute the clerk asks whether what it told last is still known."""
+    clock: Any = clerk.now
+    reporter = Reporter(clerk)
+    registry.copy()
+    happen(clerk.books, registry, "listed", "sold")
+    await reporter.tell()
+    registry.put_back()
+    await reporter.tell()
+    assert registry.transfer(registry.ring) is None
+    clock.ms += 60_000
+    await reporter.tell()
+    assert registry.transfer(registry.ring) == "awaiting_payment"
+    assert registry.history(registry.ring) == ["listed", "sold"]
+
+
+async def test_killed_while_it_tells_again_nothing_is_doubled(
+    clerk: Reporting, registry: Registry
+) -> None:
+    """A clerk that dies at each step in turn, and the copy that is put back in the middle of it:
+    in its order, once each."""
+    registry.copy()
+    happen(clerk.books, registry, "listed", "sold", "paid")
+    await Reporter(clerk).tell()
+    registry.put_back()
+    kills = 0
+    while True:
+        with killed_at(kills % 7, clerk):
+            try:
+                await Reporter(clerk).tell()
+                break
+            except _Killed:
+                kills += 1
+                assert kills < 200
+        if kills == 12:
+            registry.put_back()
+    assert kills > 12
+    for found in (registry.watch, registry.ring):
+        assert registry.history(found) == ["listed", "sold"]
+        assert desk.types(registry.store, found).count("sold") == 1
+        assert registry.transfer(found) == "pending"
+    assert all(row.reason is None for row in rows(clerk.books))
+
+
+async def test_webhooks_hear_what_an_older_copy_says(clerk: Reporting, registry: Registry) -> None:
+    """Its numbers are given out again: behind the one that was heard, up to it, and beyond it.
+    What the copy holds is not told again."""
+    subscribe(clerk.books)
+    reporter = Reporter(clerk)
+    registry.tell(AT + 1)
+    await reporter.listen()
+    registry.copy()
+    for at in (2, 3):
+        registry.tell(AT + at)
+    await reporter.listen()
+    for later in (10, 20, 30, 40):
+        registry.put_back()
+        await reporter.listen()
+        for more in range(later // 10):
+            registry.tell(AT + later + more)
+        await reporter.listen()
+    told = [1, 2, 3, 10, 20, 21, 30, 31, 32, 40, 41, 42, 43]
+    assert deliveries(clerk.books) == told
+
+
+async def test_a_new_verifier_is_heard_from_its_beginning(
+    clerk: Reporting, registry: Registry
+) -> None:
+    """Nothing of the old one is left; its numbers begin again, and what it says is new."""
+    subscribe(clerk.books)
+    registry.copy()
+    for at in (1, 2, 3):
+        registry.tell(AT + at)
+    await Reporter(clerk).listen()
+    registry.put_back()
+    for at in (4, 5, 6, 7):
+        registry.tell(AT + at)
+    await Reporter(clerk).listen()
+    assert deliveries(clerk.books) == [1, 2, 3, 4, 5, 6, 7]

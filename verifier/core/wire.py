@@ -443,7 +443,10 @@ class Claim(Request, frozen=True, kw_only=True):
 
 
 class News(Request, frozen=True, kw_only=True):
-    """One thing that a sale did; ``hammer_price`` in minor units, ``at`` in ms."""
+    """One thing that a sale did; ``hammer_price`` in minor units, ``at`` in ms.
+
+    ``after`` is the origin of what the clerk told last before it.
+    """
 
     origin: Annotated[str, Meta(min_length=1, max_length=128)]
     kind: Literal["listed", "passed", "unlisted", "sold", "paid", "erased"]
@@ -458,6 +461,19 @@ class News(Request, frozen=True, kw_only=True):
     consumer_id: str | None = None
     name: str | None = None
     email: str | None = None
+    after: str | None = None
+
+
+class Origins(Request, frozen=True, kw_only=True):
+    """By what some of the news is known that was told."""
+
+    origins: Annotated[list[str], Meta(max_length=1_000)]
+
+
+class KnownOrigins(Answer, frozen=True, kw_only=True):
+    """Those of them that were told here."""
+
+    known: list[str]
 
 
 class NewsTaken(Answer, frozen=True, kw_only=True):
@@ -468,9 +484,10 @@ class NewsTaken(Answer, frozen=True, kw_only=True):
 
 
 class AfterQuery(Request, frozen=True, kw_only=True):
-    """What was the last that was seen."""
+    """What was the last that was seen, and when that happened (ms)."""
 
     after: Annotated[int, Meta(ge=0)] = 0
+    at: int | None = None
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 100
 
 

@@ -12,7 +12,7 @@ from engine.core.codec import GENESIS
 from gateway import archive
 from gateway.archive import ArchiveError, Bookmark, Passage
 from gateway.books import news, people, rights, webhooks
-from gateway.books.news import Heard
+from gateway.books.news import Heard, UpTo
 from gateway.books.people import Profile
 from gateway.books.store import Vault, reading, writing
 from gateway.core.webhooks import TYPES, Happening
@@ -66,7 +66,7 @@ def done(books: Engine, *kinds: str) -> list[news.Due]:
     found = []
     while waiting := [one for one in news.due(books) if not kinds or one.kind in kinds]:
         for one in waiting:
-            news.done(books, one, None, AT)
+            news.done(books, one, None, AT, is_known=True)
             found.append(one)
     return found
 
@@ -224,6 +224,46 @@ def test_an_erasure_is_written_down_with_it(books: Engine, vault: Vault) -> None
     assert (due.serial, due.auction_id) == (None, None)
 
 
+def test_who_is_forgotten_is_named_before_it(books: Engine, vault: Vault) -> None:
+    """What was bought is told first: told afterwards, it would enter the person anew."""
+    with writing(books) as connection:
+        people.write_down(connection, vault, "test", "cons_cy", Profile(email="cy@a.test"), AT)
+    write(books)
+    rights.erase(books, vault, "cons_cy", AT + 1)
+    kinds = [one.kind for one in done(books) if one.consumer_id == "cons_cy"]
+    assert kinds == ["sold", "paid", "erased"]
+
+
+# ── Telling again ────────────────────────────────────────────────────────────────────────
+
+
+def test_what_was_told_last_is_known_by_its_origin(books: Engine) -> None:
+    """Kept with what is done; what the verifier could not read is nothing that it knows."""
+    write(books)
+    assert news.told_last(books) is None
+    first, second, *_ = news.due(books)
+    news.done(books, second, "its binding is broken", AT, is_known=True)
+    assert news.told_last(books) == second.origin
+    news.done(books, first, "answered 400", AT, is_known=False)
+    assert news.told_last(books) == second.origin
+
+
+def test_what_was_forgotten_is_due_again_in_its_order(books: Engine) -> None:
+    """However many rows that is; the others stay told."""
+    with writing(books) as connection:
+        for number in range(1_200):
+            news.erased(connection, "test", f"cons_{number}", AT)
+    done(books)
+    pages: list[list[news.Told]] = []
+    while page := news.all_told(books, pages[-1][-1].number if pages else 0):
+        pages.append(page)
+    assert [len(page) for page in pages] == [500, 500, 200]
+    numbers = [one.number for page in pages for one in page]
+    news.forgotten(books, numbers[7:])
+    assert news.told_last(books) is None
+    assert [one.number for one in done(books)] == numbers[7:]
+
+
 # ── What the verifier says ───────────────────────────────────────────────────────────────
 
 
@@ -244,16 +284,27 @@ def test_what_the_verifier_says_goes_to_those_who_asked(books: Engine) -> None:
     alarmed = subscribe(books, "counterfeit.alert")
     subscribe(books, "transfer.completed")
     subscribe(books, mode="live")
-    assert news.heard_up_to(books) == 0
+    assert news.heard_up_to(books) == UpTo(0, None)
     assert news.pass_on(books, [said(3), said(7, "live")], SALT) == 2
-    assert news.heard_up_to(books) == 7
+    assert news.heard_up_to(books) == UpTo(7, AT + 7)
     due = webhooks.next_due(books, alarmed, AT)
     assert due is not None
     assert '"type":"counterfeit.alert"' in due.body
     assert '"test":true' in due.body
     assert '"data":{"serial":"A3"}' in due.body
     assert news.pass_on(books, [said(8, type_="unheard.of")], SALT) == 0
-    assert news.heard_up_to(books) == 8
+    assert news.heard_up_to(books) == UpTo(8, AT + 8)
+
+
+def test_a_number_that_was_given_out_again_is_another_telling(books: Engine) -> None:
+    """A verifier that was put back says something else under it: another id, and both are told."""
+    subscribe(books)
+    for at in (AT, AT + 5):
+        news.pass_on(books, [said(3)._replace(happening=Happening(TYPES[-1], at, {}))], SALT)
+    with reading(books) as connection:
+        found = connection.execute(webhooks.deliveries.select()).all()
+    assert len({row.delivery_id for row in found}) == 2
+    assert news.heard_up_to(books) == UpTo(3, AT + 5)
 
 
 def test_nobody_who_asked_and_still_it_was_heard(books: Engine) -> None:

@@ -99,6 +99,21 @@ async def test_somebody_with_an_open_transfer_is_forgotten_later(house: House) -
     assert (await house.internal("POST", "news", json=said)).json()["recorded"] is True
 
 
+async def test_books_that_have_forgotten_something_take_nothing(house: House) -> None:
+    """What was told before is not known: nothing is taken down, so that it can be told again."""
+    found = await house.bound()
+    await house.report(found, "cataloged")
+    said = {"kind": "listed", "mode": "test", "serial": found["serial"], "auction_id": "a", "at": 1}
+    refused = await house.internal("POST", "news", json={**said, "origin": "2", "after": "1"})
+    assert code_of(refused) == (409, "INVALID_STATE")
+    for origin, before in (("1", None), ("2", "1")):
+        told = {**said, "origin": origin, "after": before}
+        assert (await house.internal("POST", "news", json=told)).status_code == 200
+    # Also what was turned down for good: the second could not be listed twice.
+    known = await house.internal("POST", "news/known", json={"origins": ["1", "2", "3"]})
+    assert sorted(known.json()["known"]) == ["1", "2"]
+
+
 async def test_happenings_are_read_page_by_page(house: House) -> None:
     """Each number once, ascending, from where the reader left off."""
     found = await house.register()
