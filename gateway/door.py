@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -38,7 +40,7 @@ from gateway.books.apikeys import ApiKey
 from gateway.books.store import BooksError
 from gateway.core.consumer import instant
 from gateway.core.problems import Problem, for_verifiers
-from gateway.line import Answer, Body, Unreachable
+from gateway.line import Answer, Unreachable
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -48,6 +50,7 @@ LARGEST_BODY: Final = 26 * 1024 * 1024  # a photograph of 25 MB in a form
 BODY_WITHIN_S: Final = 60.0  # 25 MB over the upstream of a saleroom
 _AT_ONCE: Final = 64 * 1024  # bytes of a body that is taken in before the verifier hears of it
 _UPLOADS: Final = 8  # bodies that may come slowly, at once; so many for keys, and for anybody
+_UPLOADS_OF_ONE: Final = 2  # without a key, from one address
 _PLACE_WITHIN_S: Final = 10.0
 
 _TREES: Final = (
@@ -119,6 +122,7 @@ class Door(BaseRoute):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._uploads = {True: asyncio.Semaphore(_UPLOADS), False: asyncio.Semaphore(_UPLOADS)}
+        self._sending: Counter[str | None] = Counter()  # by address; None: those with a key
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Whether a request is the verifier's, by whatever method."""
@@ -167,31 +171,36 @@ class Door(BaseRoute):
             headers.append((b"transfer-encoding", b"chunked"))
         else:
             headers.append((b"content-length", b"%d" % length))
-        return await self._upload(key is not None, method, target, headers, parts)
-
-    async def _upload(
-        self,
-        is_keyed: bool,
-        method: bytes,
-        target: bytes,
-        headers: list[tuple[bytes, bytes]],
-        parts: Body,
-    ) -> Answer:
-        """Carry a body on as it comes.
-
-        Slow ones hold a place of the line each: nobody gets so many that no other is left, and
-        those without a key get none of those with one.
-        """
-        places = self._uploads[is_keyed]
-        try:
-            async with asyncio.timeout(_PLACE_WITHIN_S):
-                await places.acquire()
-        except TimeoutError as busy:
-            raise Problem("unavailable", headers={"Retry-After": _AGAIN_S}) from busy
-        try:
+        sender = None if key is not None else address_of(self._gateway, request)
+        async with self._upload(sender):
             return await self._gateway.line.ask(method, target, headers, parts)
+
+    @asynccontextmanager
+    async def _upload(self, sender: str | None) -> AsyncIterator[None]:
+        """A place to carry a body on as it comes; *sender*: the address of one without a key.
+
+        Slow ones hold a place of the line each, and as much of the verifier's memory as they
+        have sent: no address gets so many that none is left for another, and those without a
+        key get none of those with one.  Raises ``Problem``.
+        """
+        if sender is not None and self._sending[sender] >= _UPLOADS_OF_ONE:
+            raise Problem("unavailable", headers={"Retry-After": _AGAIN_S})
+        places = self._uploads[sender is None]
+        self._sending[sender] += 1
+        try:
+            try:
+                async with asyncio.timeout(_PLACE_WITHIN_S):
+                    await places.acquire()
+            except TimeoutError as busy:
+                raise Problem("unavailable", headers={"Retry-After": _AGAIN_S}) from busy
+            try:
+                yield
+            finally:
+                places.release()
         finally:
-            places.release()
+            self._sending[sender] -= 1
+            if not self._sending[sender]:
+                del self._sending[sender]
 
 
 # ── Who asks ─────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,15 @@ Python, and a request costs it forty times what it costs here (1.5 ms, and 37 µ
 Promises: an answer is whole, or it is ``Unreachable``.  A verifier that is only just starting
 is waited for, for a few seconds counted from when the line was first found dead, so that a
 verifier that stays away keeps nobody.  What may have been done is never asked a second time:
-only GET and HEAD are, where a line that lay idle turns out to be dead.  As many requests are
-under way as there are places, and the others wait their turn.
+only GET and HEAD are, where a line that lay idle turns out to be dead.  An answer that comes
+before its question is at an end is passed on at once.
+
+Nobody waits without bound.  As many requests are under way as there are places; the others wait
+a few seconds for one, and each for its answer, once all of it is asked, half a minute.  The
+house's own questions have places that the public cannot take, and five seconds for everything.
+A verifier that lets the last question run out of time, and has said nothing since that was
+asked, is silent: one question at a time tries it until an answer comes, and all others are
+refused at once.
 
 Leaves to others: whose request it is, and what the public is told (``gateway.door``).
 """
@@ -18,6 +25,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from math import inf
 from pathlib import Path
 from time import monotonic as _monotonic
 from typing import Any, Final, NamedTuple, TypeVar
@@ -30,6 +38,9 @@ Body = AsyncIterator[bytes]
 T = TypeVar("T")
 
 PLACES: Final = 128  # more would only wait in the verifier
+OWN_PLACES: Final = 8  # the house's own, beside them
+PLACE_WITHIN_S: Final = 3.0
+OWN_WITHIN_S: Final = 5.0
 STARTS_WITHIN_S: Final = 5.0
 ANSWERS_WITHIN_S: Final = 30.0  # it compares photographs, one after another
 _LOOK_AGAIN_S: Final = 0.05
@@ -40,6 +51,10 @@ _SAFE: Final = (b"GET", b"HEAD")
 
 class Unreachable(Exception):
     """The verifier does not answer; one line says how."""
+
+
+class _TimedOut(Unreachable):
+    """It was asked, and said nothing in time."""
 
 
 class Answer(NamedTuple):
@@ -64,6 +79,7 @@ class _Request(NamedTuple):
     head: bytes
     body: bytes | Body
     is_chunked: bool  # of a body that comes in parts
+    until: float  # the loop's time at which it is given up, whatever it waits for
 
 
 class Line:
@@ -73,12 +89,16 @@ class Line:
         self._socket = str(socket)
         self._monotonic = monotonic
         self._places = asyncio.Semaphore(PLACES)
+        self._own_places = asyncio.Semaphore(OWN_PLACES)
         self._idle: deque[_Connection] = deque()  # the one that was used last is last
         self._dead_since: float | None = None  # None: the last connection came about
+        self._answers = 0  # that ever came
+        self._is_silent = False
+        self._is_tried = False  # by the one question that is asked of a silent one
 
     async def get(self, target: str) -> Answer:
         """Ask one of its internal questions.  Raises ``Unreachable``."""
-        return await self.ask(b"GET", target.encode("ascii"), ())
+        return await self._ask_own(b"GET", target, ())
 
     async def post(self, target: str, content: object) -> Answer:
         """Tell it something, as JSON.  Raises ``Unreachable``: it may have been heard."""
@@ -87,7 +107,7 @@ class Line:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
         )
-        return await self.ask(b"POST", target.encode("ascii"), headers, body)
+        return await self._ask_own(b"POST", target, headers, body)
 
     async def ask(
         self, method: bytes, target: bytes, headers: Headers, body: bytes | Body = b""
@@ -98,16 +118,59 @@ class Line:
         that comes in parts is written as one of the two says.  Raises ``Unreachable``, and
         whatever *body* raises.
         """
-        request = _Request(method, _head(method, target, headers), body, _is_chunked(headers))
-        async with self._places:
-            found = self._take_idle()
-            if found is not None:
-                try:
-                    return await self._exchange(found, request)
-                except Unreachable:
-                    if found.heard or method not in _SAFE or body:
-                        raise
-            return await self._exchange(await self._connect(), request)
+        head = _head(method, target, headers)
+        request = _Request(method, head, body, _is_chunked(headers), inf)
+        return await self._ask(request, self._places)
+
+    async def _ask_own(
+        self, method: bytes, target: str, headers: Headers, body: bytes = b""
+    ) -> Answer:
+        until = asyncio.get_running_loop().time() + OWN_WITHIN_S
+        head = _head(method, target.encode("ascii"), headers)
+        return await self._ask(_Request(method, head, body, False, until), self._own_places)
+
+    async def _ask(self, request: _Request, places: asyncio.Semaphore) -> Answer:
+        await self._take(places, request.until)
+        try:
+            if self._is_silent:
+                return await self._try(request)
+            return await self._talk(request)
+        finally:
+            places.release()
+
+    async def _take(self, places: asyncio.Semaphore, until: float) -> None:
+        if not places.locked():
+            await places.acquire()  # without a timer, which would cost a tenth of the request
+            return
+        if self._is_silent:
+            raise Unreachable("it is silent")
+        until = min(until, asyncio.get_running_loop().time() + PLACE_WITHIN_S)
+        try:
+            async with asyncio.timeout_at(until):
+                await places.acquire()
+        except TimeoutError as busy:
+            raise Unreachable("all places are taken") from busy
+
+    async def _try(self, request: _Request) -> Answer:
+        """Ask a silent verifier, if nobody else does: whatever it answers, it is silent no more."""
+        if self._is_tried or not isinstance(request.body, bytes):  # a slow body tries nothing
+            raise Unreachable("it is silent")
+        until = min(request.until, asyncio.get_running_loop().time() + OWN_WITHIN_S)
+        self._is_tried = True
+        try:
+            return await self._talk(request._replace(until=until))
+        finally:
+            self._is_tried = False
+
+    async def _talk(self, request: _Request) -> Answer:
+        found = self._take_idle()
+        if found is not None:
+            try:
+                return await self._exchange(found, request)
+            except Unreachable:
+                if found.heard or request.method not in _SAFE or request.body:
+                    raise
+        return await self._exchange(await self._connect(request.until), request)
 
     def close(self) -> None:
         """Hang up."""
@@ -115,11 +178,16 @@ class Line:
             self._idle.pop().close()
 
     async def _exchange(self, connection: _Connection, request: _Request) -> Answer:
+        answers = self._answers
         try:
             answer = await connection.exchange(request)
-        except BaseException:
+        except BaseException as failure:
             connection.close()
+            if isinstance(failure, _TimedOut) and self._answers == answers:
+                self._is_silent = True
             raise
+        self._answers += 1
+        self._is_silent = False
         if connection.reusable:
             connection.idle_since = self._monotonic()
             self._idle.append(connection)
@@ -137,16 +205,17 @@ class Line:
                 return connection
         return None
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self, until: float) -> _Connection:
         loop = asyncio.get_running_loop()
         while True:
             try:
                 _, connection = await loop.create_unix_connection(_Connection, self._socket)
             except OSError as failure:
+                self._is_silent = False  # but away
                 now = self._monotonic()
                 if self._dead_since is None:
                     self._dead_since = now
-                if now - self._dead_since >= STARTS_WITHIN_S:
+                if now - self._dead_since >= STARTS_WITHIN_S or loop.time() >= until:
                     reason = failure.strerror or str(failure)
                     raise Unreachable(f"it cannot be reached: {reason}") from failure
                 await asyncio.sleep(_LOOK_AGAIN_S)
@@ -197,24 +266,34 @@ class _Connection(asyncio.Protocol):
                 self._transport.write(request.head + request.body)
             else:
                 self._transport.write(request.head)
-                await self._write(request.body, is_chunked=request.is_chunked)
+                await self._write_unless_answered(request.body, is_chunked=request.is_chunked)
             if not self._answer.done():
-                async with asyncio.timeout(ANSWERS_WITHIN_S):
+                until = min(request.until, self._loop.time() + ANSWERS_WITHIN_S)
+                async with asyncio.timeout_at(until):
                     await self._answer
         except TimeoutError as failure:
             self._answer.cancel()
-            raise Unreachable(f"no answer within {ANSWERS_WITHIN_S:.0f} s") from failure
+            raise _TimedOut("no answer in time") from failure
         except BaseException:
             self._answer.cancel()
             raise
         return self._answer.result()
 
-    async def _write(self, body: Body, *, is_chunked: bool) -> None:
-        async for part in body:
-            if self._answer.done():
+    async def _write_unless_answered(self, body: Body, *, is_chunked: bool) -> None:
+        writing = self._loop.create_task(self._write(body, is_chunked=is_chunked))
+        try:
+            await asyncio.wait((writing, self._answer), return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                writing.result()  # raises what the body raised
+            else:
                 # Answered before it was asked: refused.  The rest would be read by nobody.
                 self.reusable = False
-                return
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _write(self, body: Body, *, is_chunked: bool) -> None:
+        async for part in body:
             self._transport.write(b"%x\r\n%b\r\n" % (len(part), part) if is_chunked else part)
             if not self._writable.is_set():
                 async with asyncio.timeout(ANSWERS_WITHIN_S):

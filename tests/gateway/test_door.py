@@ -302,6 +302,7 @@ async def test_slow_bodies_do_not_keep_the_others(
 ) -> None:
     """Whoever sends without a key, however many, leaves the house its own places."""
     _, text = key_of(gateway, "provenance:write")
+    gateway.settings = replace(gateway.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
     end = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
@@ -309,7 +310,10 @@ async def test_slow_bodies_do_not_keep_the_others(
         await end.wait()
 
     slow_ones = [
-        asyncio.create_task(web.post(VERIFY, content=slow())) for _ in range(door._UPLOADS)
+        asyncio.create_task(
+            web.post(VERIFY, content=slow(), headers={"X-Forwarded-For": f"203.0.113.{number}"})
+        )
+        for number in range(door._UPLOADS)
     ]
     while gateway.line._places._value > line.PLACES - door._UPLOADS:
         await asyncio.sleep(0.01)
@@ -319,6 +323,51 @@ async def test_slow_bodies_do_not_keep_the_others(
     assert (await web.get(VERIFY)).status_code == 200
     end.set()
     assert {(await one).status_code for one in slow_ones} == {200}
+
+
+async def test_one_address_sends_two_bodies_at_once(
+    gateway: Gateway, web: httpx.AsyncClient, verifier: Verifier
+) -> None:
+    """A third is told to come back, while other addresses and small bodies go through."""
+    gateway.settings = replace(gateway.settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    end = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x"
+        await end.wait()
+
+    slow_ones = [asyncio.create_task(web.post(VERIFY, content=slow())) for _ in range(2)]
+    while gateway.line._places._value > line.PLACES - 2:
+        await asyncio.sleep(0.01)
+    photo = b"x" * (door._AT_ONCE + 1)
+    third = await web.post(VERIFY, content=photo)
+    assert (third.status_code, third.json()["error"]["code"]) == (503, "UNAVAILABLE")
+    assert third.headers["retry-after"] == "2"
+    assert (await web.post(VERIFY, content=b"small")).status_code == 200
+    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
+    assert (await web.post(VERIFY, content=photo, headers=elsewhere)).status_code == 200
+    end.set()
+    assert {(await one).status_code for one in slow_ones} == {200}
+    assert (await web.post(VERIFY, content=photo)).status_code == 200  # both places are free
+
+
+async def test_an_early_answer_is_passed_on_at_once(
+    gateway: Gateway, web: httpx.AsyncClient, verifier: Verifier
+) -> None:
+    """Though the sender sends nothing more; its place is free, and its line not used again."""
+
+    async def public(_request: Request) -> Response:
+        return JSONResponse({"error": "no key"}, 401)
+
+    verifier.public = public
+    reader, writer = await asyncio.open_connection("127.0.0.1", web.base_url.port)
+    head = f"POST {VERIFY} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    writer.write(head.encode() + b"x" * 1000)
+    async with asyncio.timeout(5):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    assert gateway.line._places._value == line.PLACES
+    assert not gateway.line._idle
+    writer.close()
 
 
 # ── Who asks ─────────────────────────────────────────────────────────────────────────────
