@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import anyio.to_thread
 import structlog
 import uvicorn
 import uvloop
@@ -40,6 +41,7 @@ from verifier.registry import scans
 from verifier.registry.scans import Counter
 from verifier.store import Store
 
+THREADS: Final = 6
 BACKLOG: Final = 2_048
 KEEP_ALIVE_S: Final = 60  # our gateways keep their connections; dialling anew costs them time
 GATEWAYS_GONE_S: Final = 20.0  # they drain for at most 10 s: twice that is a hang
@@ -110,6 +112,8 @@ async def _run(settings: GatewaySettings) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    # More threads than this only take turns at one interpreter and one database.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     keys = load_or_create(settings, _now_ms())
     store = open_registry(settings, keys, _now_ms())
     workers = Workers()

@@ -23,6 +23,8 @@ from functools import cached_property
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 from urllib.parse import unquote
 
+import anyio
+import anyio.to_thread
 import msgspec
 import structlog
 from msgspec import Struct
@@ -48,6 +50,7 @@ Handler = Callable[..., Awaitable[Any]]
 Kind = Literal["none", "json", "multipart"]
 
 CALLER_HEADER: Final = "x-fairwarning-caller"
+LOOKS: Final = 2  # at records at once: with more there are fewer a second
 INTERNAL: Final = "/internal/"
 OF_PEOPLE: Final = ("/verify", "/admin/objects", "/01/", "/8004/")  # whoever comes by a browser
 
@@ -138,6 +141,7 @@ class Verifier:
     monotonic: Callable[[], float]
     awaited: list[str] = field(default_factory=list)  # serials of the demonstration, not ready yet
     answers: Answers = field(default_factory=Answers)
+    looking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(LOOKS))
     comparing: collections.Counter[str] = field(default_factory=collections.Counter)  # by address
 
 
@@ -170,6 +174,12 @@ class Ask:
     async def registry(self, work: Callable[..., T], *args: Any, **more: Any) -> T:
         """Do something that blocks: ``work(store, *args)``."""
         return await run_in_threadpool(work, self.verifier.store, *args, **more)
+
+    async def look(self, work: Callable[..., T], *args: Any) -> T:
+        """The same for what mostly computes: several at once only take turns."""
+        return await anyio.to_thread.run_sync(
+            work, self.verifier.store, *args, limiter=self.verifier.looking
+        )
 
     async def kept(self, name: str, find: Callable[[], Awaitable[T]]) -> T:
         """What *find* finds, or has found under this name in the last two seconds."""

@@ -16,7 +16,6 @@ from urllib.parse import quote, unquote, urlencode
 
 from msgspec import structs
 from sqlalchemy import Row
-from starlette.concurrency import run_in_threadpool
 
 from gateway.books.store import reading
 from verifier.api.answers import Kept
@@ -59,7 +58,7 @@ async def verify(ask: Ask, serial: str) -> Raw:
 
 
 async def _usual(ask: Ask, serial: str) -> Kept:
-    return await _answer(ask, serial, "", lambda: verification.verify(ask.store, serial, ask.now))
+    return await _answer(ask, serial, "", lambda store: verification.verify(store, serial, ask.now))
 
 
 async def _tapped(ask: Ask, serial: str, tap: Tap) -> Kept:
@@ -70,14 +69,14 @@ async def _tapped(ask: Ask, serial: str, tap: Tap) -> Kept:
         ask,
         serial,
         heard.status,
-        lambda: verification.verify_as_heard(ask.store, serial, heard, ask.now),
+        lambda store: verification.verify_as_heard(store, serial, heard, ask.now),
     )
     return structs.replace(kept, counter=heard.counter)
 
 
-async def _answer(ask: Ask, serial: str, heard: str, work: Callable[[], Answer]) -> Kept:
+async def _answer(ask: Ask, serial: str, heard: str, work: Callable[[Store], Answer]) -> Kept:
     async def find() -> Kept:
-        return kept_of(await run_in_threadpool(work))
+        return kept_of(await ask.look(work))
 
     name = serials.normalised(serial) or serials.looked_up_as(serial)
     return await ask.kept(f"record {name} {heard}", find)

@@ -37,11 +37,36 @@ def canonical(value: object) -> bytes:
     """
     document: Any = value
     try:
+        if _is_simple(document):
+            return _simple(document).encode()
         return rfc8785.dumps(document)
     except ValueError as refused:
         raise NotCanonical(str(refused)) from refused
     except RecursionError as refused:
         raise NotCanonical("nested too deeply") from refused
+
+
+# Ten times as fast as the library, for which a test holds it to; its C code knows nothing of
+# RFC 8785's numbers and order of keys, so it writes only what has neither in it.
+_simple: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+).encode
+
+
+def _is_simple(value: object) -> bool:
+    """Nothing but texts, whole numbers in range, truth values, null, and plain keys?"""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -MAX_INT <= value <= MAX_INT  # type: ignore[operator]
+    if kind is dict:
+        # Of ASCII alone the order by code point is that by UTF-16.
+        return all(
+            type(key) is str and key.isascii() and _is_simple(inner)
+            for key, inner in value.items()  # type: ignore[attr-defined]
+        )
+    return kind is list and all(map(_is_simple, value))  # type: ignore[call-overload]
 
 
 def digest(value: object) -> str:

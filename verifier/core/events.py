@@ -202,17 +202,20 @@ _SUBJECT: Final = {
 }
 
 
-def check_chain(documents: Sequence[Json], serial: str) -> None:
+def check_chain(
+    documents: Sequence[Json], serial: str, hashes: Sequence[str] | None = None
+) -> None:
     """Is this the object's history from its beginning, whole and in order?
 
-    Signatures are somebody else's to check.  Raises ``BadChain`` at the first that is not.
+    *hashes* are the documents', where they are known.  Signatures are somebody else's to
+    check.  Raises ``BadChain`` at the first that is not.
     """
     previous: str | None = None
     for seq, signed in enumerate(documents):
         fault = next(_faults(signed, seq, previous, serial), None)
         if fault is not None:
             raise BadChain(seq, fault)
-        previous = event_hash(signed)
+        previous = event_hash(signed) if hashes is None else hashes[seq]
 
 
 def _faults(signed: Json, seq: int, previous: str | None, serial: str) -> Iterator[str]:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection, Row
 
 from gateway.books.store import BooksError
 from verifier.core import events, merkle, notes, objects, signing
 from verifier.core.bundle import CERTIFICATE_TYPE
-from verifier.core.canonical import NotCanonical
+from verifier.core.canonical import NotCanonical, canonical
 from verifier.registry import chain, keys, log, photos, tags
 from verifier.registry.keys import PublicKey
 from verifier.store import Store, read_sealed
@@ -117,13 +118,30 @@ def read_checkpoint(connection: Connection, store: Store, note: str) -> notes.Ch
     """What a checkpoint of ours says.  Raises ``Disagrees`` where we did not sign it."""
     name = log.origin(store.public_url)
     try:
-        notes.verify_note(note, vkeys(connection, name))
-        signed = notes.read_checkpoint(notes.read_note(note).text)
+        signed = _signed(note, tuple(vkeys(connection, name)))
     except notes.BadNote as fault:
         raise Disagrees(f"the log's checkpoint is not signed by us: {fault}") from fault
     if signed.origin != name:
         raise Disagrees(f"a checkpoint of another log: {signed.origin}")
     return signed
+
+
+# Whether bytes are signed by a key is asked once of the same bytes and key; what lies in the
+# books is read and compared each time.
+@lru_cache(maxsize=64)
+def _signed(note: str, known: tuple[notes.Vkey, ...]) -> notes.Checkpoint:
+    notes.verify_note(note, known)
+    return notes.read_checkpoint(notes.read_note(note).text)
+
+
+@lru_cache(maxsize=16_384)  # of a kilobyte each
+def _fault_of(document: bytes, public: bytes) -> str | None:
+    """What is wrong with a document's signature."""
+    try:
+        signing.verify(events.read_document(document), Ed25519PublicKey.from_public_bytes(public))
+    except signing.BadSignature as fault:
+        return str(fault)
+    return None
 
 
 def vkeys(connection: Connection, name: str) -> list[notes.Vkey]:
@@ -143,7 +161,8 @@ def _document(row: Row[Any], data: bytes) -> Json:
         document = events.read_document(data)
     except NotCanonical as fault:
         raise Disagrees(f"event {row.seq}: what was logged is no canonical JSON") from fault
-    if events.event_hash(document) != row.hash:
+    # Its bytes are canonical: their hash is the event's.
+    if hashlib.sha256(data).hexdigest() != row.hash:
         raise Disagrees(f"event {row.seq}: its hash is not that of what was logged")
     return document
 
@@ -168,10 +187,9 @@ def check_signature(
     key = known.get(kid)
     if key is None or key.purpose != "issuer":
         raise Disagrees(f"{name}: signed by a key that is not the issuer's")
-    try:
-        signing.verify(document, key.ed25519)
-    except signing.BadSignature as fault:
-        raise Disagrees(f"{name}: {fault}") from fault
+    fault = _fault_of(canonical(document), key.public)
+    if fault is not None:
+        raise Disagrees(f"{name}: {fault}")
     if key.compromised_size is not None and leaf_index >= key.compromised_size:
         raise Revoked(f"{name}: signed after the key {kid} was compromised")
     if not key.signs_at(leaf_index):
@@ -180,7 +198,7 @@ def check_signature(
 
 def _check_chain(row: Row[Any], rows: Sequence[Row[Any]], documents: Sequence[Json]) -> None:
     try:
-        events.check_chain(documents, row.serial)
+        events.check_chain(documents, row.serial, [event.hash for event in rows])
     except events.BadChain as fault:
         raise Disagrees(str(fault)) from fault
     if len(documents) != row.events or not rows or rows[-1].hash != row.head:

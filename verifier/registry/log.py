@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, func, insert, select, tuple_
 
 from gateway.books import store as books
 from verifier.core import merkle, notes, tiles
@@ -125,7 +125,7 @@ def hashes(
     found: dict[tuple[int, int], bytes] = {}
     for start in range(0, len(distinct), _MOST_ASKED_AT_ONCE):
         some = distinct[start : start + _MOST_ASKED_AT_ONCE]
-        named = or_(*(and_(nodes.c.level == level, nodes.c.place == at) for level, at in some))
+        named = tuple_(nodes.c.level, nodes.c.place).in_(some)
         rows = connection.execute(select(nodes.c.level, nodes.c.place, nodes.c.hash).where(named))
         found.update({(row.level, row.place): bytes(row.hash) for row in rows})
     return found

@@ -168,6 +168,8 @@ def risk_of(
         for query in (taps, others)
         for one in connection.execute(query.order_by(table.c.at.desc()).limit(_LOOKED_AT))
     ]
+    if not newest:
+        return scans.assess((), scans.Context(None, row.status, now_ms))
     seen = [
         scans.Scan(
             at=one.at,

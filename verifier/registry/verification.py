@@ -60,11 +60,11 @@ def verify(
     photo: Compared | None = None,
 ) -> Answer:
     """Answer for a serial.  *counts*: a tap is used up.  Raises ``UnknownSerial``."""
-    heard = hear(store, serial, tap, now_ms, counts=counts)
+    heard = None if tap is None else hear(store, serial, tap, now_ms, counts=counts)
     return verify_as_heard(store, serial, heard, now_ms, photo)
 
 
-def hear(store: Store, serial: str, tap: Tap | None, now_ms: int, *, counts: bool = True) -> Heard:
+def hear(store: Store, serial: str, tap: Tap, now_ms: int, *, counts: bool = True) -> Heard:
     """What a message of the object's tag proves.  *counts*: it is used up.
 
     Raises ``UnknownSerial``.
@@ -73,8 +73,6 @@ def hear(store: Store, serial: str, tap: Tap | None, now_ms: int, *, counts: boo
         tag = tags.of_object(connection, _find(connection, serial).object_id)
     if tag is None:
         return Heard("not_bound")
-    if tap is None:
-        return Heard("not_presented")
     looked = tags.look(store, tag, tap)
     # Nothing is written for what is no message: anybody could keep the house's own waiting.
     if looked.status == "invalid" or not counts:
@@ -83,11 +81,17 @@ def hear(store: Store, serial: str, tap: Tap | None, now_ms: int, *, counts: boo
 
 
 def verify_as_heard(
-    store: Store, serial: str, heard: Heard, now_ms: int, photo: Compared | None = None
+    store: Store, serial: str, heard: Heard | None, now_ms: int, photo: Compared | None = None
 ) -> Answer:
-    """Answer for a serial whose tag was heard before.  Raises ``UnknownSerial``."""
+    """Answer for a serial whose tag was heard before; None: it was not asked.
+
+    Raises ``UnknownSerial``.
+    """
     with at_one_instant(store) as connection:  # an event more is another chain, and no broken one
         row = _find(connection, serial)
+        if heard is None:
+            has_tag = tags.of_object(connection, row.object_id) is not None
+            heard = Heard("not_presented" if has_tag else "not_bound")
         return _answer(connection, store, row, heard, photo, now_ms)
 
 

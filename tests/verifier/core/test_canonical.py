@@ -7,7 +7,8 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given
+import rfc8785
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.verifier.vectors import flips, needs_shared, own, shared
@@ -185,3 +186,27 @@ def test_another_spelling_is_not_canonical(text: bytes) -> None:
     read(text)
     with pytest.raises(NotCanonical, match="differs"):
         read_canonical(text)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=4), inner, max_size=4)
+        | st.tuples(inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(PLAIN)
+@settings(max_examples=500, deadline=None)
+def test_the_fast_way_writes_what_the_library_writes(value: Any) -> None:
+    """Whatever it is: the same bytes, or the same refusal."""
+    try:
+        expected = rfc8785.dumps(value)
+    except ValueError:
+        with pytest.raises(NotCanonical):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
