@@ -53,7 +53,10 @@ class Engine:
         self._shard = Shard()
         self._place = 0
 
-    async def command(self, command: Command) -> CommandTaken | CommandRefused | None:
+    async def command(
+        self, command: Command, within_s: float = 5.0
+    ) -> CommandTaken | CommandRefused | None:
+        """The feed's own call: decided here and now, so never late."""
         answer = None
         for event in execute(self._shard, command, NOW):
             self._place += 1
