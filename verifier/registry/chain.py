@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from verifier.core import events, objects
 from verifier.core.commitments import commit
@@ -123,12 +123,18 @@ def append(
     return made
 
 
+# Built once: every public question asks it.
+_DOCUMENTS: Final = (
+    select(written, entries.c.data)
+    .join_from(written, entries, written.c.leaf_index == entries.c.leaf_index)
+    .where(written.c.object_id == bindparam("object"))
+    .order_by(written.c.seq)
+)
+
+
 def documents(connection: Connection, object_id: str) -> list[tuple[Row[Any], bytes]]:
     """The object's events with what was logged of them, oldest first."""
-    query = select(written, entries.c.data).join_from(
-        written, entries, written.c.leaf_index == entries.c.leaf_index
-    )
-    rows = connection.execute(query.where(written.c.object_id == object_id).order_by(written.c.seq))
+    rows = connection.execute(_DOCUMENTS, {"object": object_id})
     return [(row, bytes(row.data)) for row in rows]
 
 

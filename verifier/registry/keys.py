@@ -101,11 +101,15 @@ def log_signers(
     return [ed25519, notes.MlDsa44Signer(name, mldsa, now_ms - now_ms % DAY_MS)]
 
 
+# Built once: every public question asks it.
+_KNOWN: Final = select(*(keys.c[name] for name in PublicKey.__dataclass_fields__)).order_by(
+    keys.c.created_at, keys.c.kid
+)
+
+
 def known(connection: Connection) -> dict[str, PublicKey]:
     """Every key there has been, by its id, in the order in which they were made."""
-    names = PublicKey.__dataclass_fields__
-    query = select(*(keys.c[name] for name in names)).order_by(keys.c.created_at, keys.c.kid)
-    return {row.kid: _public(row) for row in connection.execute(query)}
+    return {row.kid: _public(row) for row in connection.execute(_KNOWN)}
 
 
 def jwks(store: Store) -> Json:

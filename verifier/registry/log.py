@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
 
 from gateway.books import store as books
 from verifier.core import merkle, notes, tiles
@@ -117,6 +117,12 @@ def place_of(connection: Connection, leaf: bytes) -> int | None:
     return found
 
 
+# Built once: every public question asks it twice.
+_NODES: Final = select(nodes.c.level, nodes.c.place, nodes.c.hash).where(
+    tuple_(nodes.c.level, nodes.c.place).in_(bindparam("wanted", expanding=True))
+)
+
+
 def hashes(
     connection: Connection, wanted: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], bytes]:
@@ -125,8 +131,7 @@ def hashes(
     found: dict[tuple[int, int], bytes] = {}
     for start in range(0, len(distinct), _MOST_ASKED_AT_ONCE):
         some = distinct[start : start + _MOST_ASKED_AT_ONCE]
-        named = tuple_(nodes.c.level, nodes.c.place).in_(some)
-        rows = connection.execute(select(nodes.c.level, nodes.c.place, nodes.c.hash).where(named))
+        rows = connection.execute(_NODES, {"wanted": some})
         found.update({(row.level, row.place): bytes(row.hash) for row in rows})
     return found
 

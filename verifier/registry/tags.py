@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.books.store import BadField, writing
 from verifier.core import tags
@@ -121,10 +121,13 @@ def _named(name: str) -> Iterator[None]:
         raise BadField(name, str(fault)) from fault
 
 
+# Built once: every public question asks it.
+_OF_OBJECT: Final = select(table).where(table.c.object_id == bindparam("object"))
+
+
 def of_object(connection: Connection, object_id: str) -> Row[Any] | None:
     """The object's tag."""
-    query = select(table).where(table.c.object_id == object_id)
-    return connection.execute(query).one_or_none()
+    return connection.execute(_OF_OBJECT, {"object": object_id}).one_or_none()
 
 
 def look(store: Store, tag: Row[Any], tap: Tap) -> Heard:
