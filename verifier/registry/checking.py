@@ -258,11 +258,14 @@ def _check_inclusion(
     except KeyError as missing:
         raise Disagrees(f"the log has lost a node: {missing}") from missing
     for (row, data), proof in zip(logged, proofs, strict=True):
-        try:
-            leaf = merkle.leaf_hash(data)
-            merkle.verify_inclusion(leaf, row.leaf_index, tree.size, proof, tree.root)
-        except merkle.BadProof as fault:
-            raise Disagrees(f"event {row.seq} is not in the signed tree: {fault}") from fault
+        _check_proof(f"event {row.seq}", data, row.leaf_index, proof, tree)
+
+
+def _check_proof(name: str, data: bytes, place: int, proof: Sequence[bytes], tree: Tree) -> None:
+    try:
+        merkle.verify_inclusion(merkle.leaf_hash(data), place, tree.size, proof, tree.root)
+    except merkle.BadProof as fault:
+        raise Disagrees(f"{name} is not in the signed tree: {fault}") from fault
 
 
 # ── Photographs ──────────────────────────────────────────────────────────────────────────
@@ -311,11 +314,7 @@ def _certificate(
         [proof] = log.inclusion(connection, [row.certificate], tree.size)
     except (KeyError, ValueError) as missing:
         raise Disagrees(f"the certificate is not in the signed tree: {missing}") from missing
-    try:
-        leaf = merkle.leaf_hash(data)
-        merkle.verify_inclusion(leaf, row.certificate, tree.size, proof, tree.root)
-    except merkle.BadProof as fault:
-        raise Disagrees(f"the certificate is not in the signed tree: {fault}") from fault
+    _check_proof("the certificate", data, row.certificate, proof, tree)
     subject = document["credentialSubject"]
     if subject["serial"] != row.serial or subject["link"] != row.link:
         raise Disagrees("the certificate is of another object")
