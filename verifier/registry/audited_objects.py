@@ -8,7 +8,6 @@ is otherwise; no message tells a person.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -334,7 +333,7 @@ def _check_photos(connection: Connection, store: Store, life: Life) -> int:
         first = names.get(row.original)
         if first is None or first.sha256 != row.sha256:
             raise Disagrees(f"{name}: its original is another photograph's")
-        _check_features(store, name, row)
+        checking.check_features(store, name, row)
         if row.original not in read:
             checking.check_original(store, row)
             read.add(row.original)
@@ -342,17 +341,6 @@ def _check_photos(connection: Connection, store: Store, life: Life) -> int:
     if any(row.superseded_at is not None for row in standing.values()):
         raise Disagrees(f"{life.name}: a photograph was replaced, and by nothing")
     return len(rows)
-
-
-def _check_features(store: Store, name: str, row: Row[Any]) -> None:
-    try:
-        salt = store.vault.open("template salt", row.photo_id, row.template_salt)
-        sealed = row.template
-        template = b"" if sealed is None else store.vault.open("template", row.photo_id, sealed)
-    except BooksError as fault:
-        raise Disagrees(f"{name}: its features were touched") from fault
-    if hashlib.sha256(salt + template).hexdigest() != row.template_digest:
-        raise Disagrees(f"{name}: its features are not what was signed")
 
 
 def _check_tag(connection: Connection, store: Store, life: Life) -> int:

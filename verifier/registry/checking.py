@@ -334,15 +334,20 @@ def _signed_by(document: Json, key: PublicKey) -> bool:
 def _check_contents(store: Store, photo: Row[Any]) -> None:
     """What lies sealed is what was signed: the features each time, the original where its file
     was touched since it was last read."""
+    check_features(store, f"the photograph {photo.angle}", photo)
+    _originals.check(store, photo)
+
+
+def check_features(store: Store, name: str, photo: Row[Any]) -> None:
+    """Compare sealed features with what was signed.  Raises ``Disagrees``."""
     try:
         salt = store.vault.open("template salt", photo.photo_id, photo.template_salt)
         sealed = photo.template
         template = b"" if sealed is None else store.vault.open("template", photo.photo_id, sealed)
     except BooksError as fault:
-        raise Disagrees(f"the photograph {photo.angle}: its features were touched") from fault
+        raise Disagrees(f"{name}: its features were touched") from fault
     if hashlib.sha256(salt + template).hexdigest() != photo.template_digest:
-        raise Disagrees(f"the photograph {photo.angle}: its features are not what was signed")
-    _originals.check(store, photo)
+        raise Disagrees(f"{name}: its features are not what was signed")
 
 
 class _Originals:
