@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn, get_args
+from typing import Any, Final, get_args
 
 from sqlalchemy import Engine
 
+from engine.command_line import ASKED_WRONGLY, Parser
 from engine.core.messages import Mode
 from engine.settings import BadSetting
 from gateway.books import apikeys
@@ -31,16 +32,8 @@ from gateway.settings import read_gateway_settings
 
 DONE: Final = 0
 REFUSED: Final = 1
-ASKED_WRONGLY: Final = 2
 _MODES: Final[tuple[Mode, ...]] = ("live", "test")
 _HASHES: Final = ("hash", "previous_hash")
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake: the usage is shown to who asks for it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(ASKED_WRONGLY, f"{self.prog}: {message} (--help tells more)\n")
 
 
 class _Refusal(Exception):
@@ -66,12 +59,12 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m gateway keys",
         description="Make, list, rotate and revoke API keys. Reads DATABASE_URL and DATA_DIR.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    json_too = _Parser(add_help=False)
+    json_too = Parser(add_help=False)
     json_too.add_argument("--json", action="store_true", help="print JSON")
     create = verbs.add_parser("create", parents=[json_too], help="make a key and print its text")
     create.add_argument("--kind", required=True, choices=get_args(KeyKind))

@@ -14,10 +14,11 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from sqlalchemy import Engine
 
+from engine.command_line import Parser
 from engine.settings import BadSetting, refuse_to_start
 from gateway.archive import ArchiveError
 from gateway.books.store import BooksError, reading
@@ -28,15 +29,7 @@ from verifier.core.notes import Vkey
 from verifier.opening import find_registry
 from verifier.registry import checking, log
 
-ASKED_WRONGLY: Final = 2
 EXITS: Final[Mapping[Verdict, int]] = {"authentic": 0, "refused": 1, "consistent": 3}
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake: the usage is shown to who asks for it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(ASKED_WRONGLY, f"{self.prog}: {message} (--help tells more)\n")
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -58,7 +51,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m verifier verify-bundle",
         description="Check the proof bundle of an object, without a network.",
         epilog="Exit code 0: authentic. 1: refused. 3: consistent, signer not checked.",

@@ -12,9 +12,10 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from engine import presence
+from engine.command_line import ASKED_WRONGLY, Parser
 from engine.settings import BadSetting
 from gateway.books.store import BooksError, reading
 from gateway.keys import BadKeys, load_or_create
@@ -27,14 +28,6 @@ from verifier.store import Store
 
 DONE: Final = 0
 FAILED: Final = 1
-ASKED_WRONGLY: Final = 2
-
-
-class _Parser(argparse.ArgumentParser):
-    """One line for a mistake: the usage is shown to who asks for it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(ASKED_WRONGLY, f"{self.prog}: {message} (--help tells more)\n")
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -64,7 +57,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m verifier keys",
         description="List, rotate and give up signing keys. Reads DATABASE_URL and DATA_DIR.",
     )
