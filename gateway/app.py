@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, pages, visits
+from gateway import archive, bidding, consoles, pages, visits
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -141,16 +141,24 @@ class Gateway:
         found = self.key_ring.find(key, self.clock.now())
         if found is None or found.kind != "operator" or not found.may("console"):
             raise Unauthorized("no operator key with the scope console")
-        return Admitted(None, mode=found.mode, session_id=found.key_id, role="auctioneer")
+        return _console(found)
 
     async def admit_ticket(self, key: str | None, ticket: str) -> Admitted:
         """Whom a ticket admits, the first time.  Raises ``Unauthorized``."""
         page = None if key is None else self._page(key)
         now = self.clock.now()
         identity = await asyncio.to_thread(sessions.use_ticket, self.books, ticket, now)
+        if isinstance(identity, sessions.ConsoleKey):
+            return self._admit_console(identity)
         if identity is None or identity.session_id in self.revoked:
             raise Unauthorized("the ticket is not valid any more")
         return _admitted(identity, identity.mode if page is None else page.mode)
+
+    def _admit_console(self, ticket: sessions.ConsoleKey) -> Admitted:
+        key = self.key_ring.named(ticket.key_id, self.clock.now())
+        if key is None or not key.may("console"):
+            raise Unauthorized("the key of this ticket is not valid any more")
+        return _console(key)
 
     def seal(self, lot: LotView, consumer_id: str, cmd_id: str, amount: int) -> PlaceBid:
         """The command of a sealed bid."""
@@ -328,6 +336,11 @@ def _said(request: Request, problem: Problem) -> Response:
     return calls.written(render(problem), problem.status, headers)
 
 
+def _console(key: apikeys.ApiKey) -> Admitted:
+    """A console is opened by a key, acts in its name and ends with it."""
+    return Admitted(None, mode=key.mode, session_id=key.key_id, role="auctioneer")
+
+
 def _admitted(identity: Identity, mode: Mode) -> Admitted:
     if identity.mode != mode:
         raise Unauthorized("the key and the token are of different modes")
@@ -396,6 +409,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            Route("/console/ticket", consoles.ticket, methods=["POST"]),
             *visits.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],

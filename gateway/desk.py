@@ -31,6 +31,7 @@ _SIGN_IN: Final = PAGES + "/sign-in"
 _SIGN_OUT: Final = PAGES + "/sign-out"
 _WRONG: Final = PAGES + "?error=1"
 _SCOPE: Final = "provenance:read"
+_OPENS: Final = ((PAGES, _SCOPE), ("/console", "console"))
 _TYPE: Final = "desk+jwt"
 _LIVES_S: Final = 8 * 3_600  # a working day
 _LARGEST_FORM: Final = 4_096
@@ -48,7 +49,8 @@ async def answer(gateway: Gateway, request: Request) -> Response | None:
 
 def key_of(gateway: Gateway, request: Request) -> ApiKey | None:
     """The key that the desk's cookie names, where it is sent by the desk's pages and stands."""
-    if not request.url.path.startswith(PAGES):
+    scope = next((scope for path, scope in _OPENS if request.url.path.startswith(path)), None)
+    if scope is None:
         return None
     token = request.cookies.get(COOKIE)
     if token is None or not (request.method in _SAFE or _is_own(gateway, request)):
@@ -61,7 +63,7 @@ def key_of(gateway: Gateway, request: Request) -> ApiKey | None:
     if now >= claims["exp"] * 1000:
         return None
     key = gateway.key_ring.named(claims["key_id"], now)
-    if key is None or not key.may(_SCOPE):
+    if key is None or not key.may(scope):
         return None
     gateway.keys_used[key.key_id] = now
     return key

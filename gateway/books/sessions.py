@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -74,11 +74,12 @@ tickets: Final = Table(
     "tickets",
     metadata,
     Column("ticket_hash", Text, primary_key=True),
-    Column("consumer_id", Text, nullable=False),
+    Column("consumer_id", Text, nullable=False),  # empty: a console's
     Column("session_id", Text, nullable=False),
     Column("mode", Text, nullable=False),
     Column("token_expires_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("key_id", Text),  # of the house, that opens a console; null: a bidder's
 )
 
 
@@ -235,6 +236,15 @@ def _session(row: Row[Any]) -> Session:
 
 def issue_ticket(engine: Engine, identity: Identity, now_ms: int) -> tuple[str, int]:
     """What a browser's socket says instead of the token, and until when; works once."""
+    return _issue(engine, identity, None, now_ms)
+
+
+def issue_console_ticket(engine: Engine, key_id: str, mode: Mode, now_ms: int) -> tuple[str, int]:
+    """The same for a browser at the desk: it opens a console in the name of the house's key."""
+    return _issue(engine, Identity("", key_id, now_ms + _TICKET_MS, mode), key_id, now_ms)
+
+
+def _issue(engine: Engine, identity: Identity, key_id: str | None, now_ms: int) -> tuple[str, int]:
     ticket = "wst_" + secrets.token_urlsafe(24)
     expires_at = now_ms + _TICKET_MS
     row = {
@@ -244,13 +254,21 @@ def issue_ticket(engine: Engine, identity: Identity, now_ms: int) -> tuple[str, 
         "mode": identity.mode,
         "token_expires_at": identity.expires_at,
         "expires_at": expires_at,
+        "key_id": key_id,
     }
     with writing(engine) as connection:
         connection.execute(tickets.insert(), row)
     return ticket, expires_at
 
 
-def use_ticket(engine: Engine, ticket: str, now_ms: int) -> Identity | None:
+class ConsoleKey(NamedTuple):
+    """The key of the house that a console's ticket speaks for."""
+
+    key_id: str
+    mode: Mode
+
+
+def use_ticket(engine: Engine, ticket: str, now_ms: int) -> Identity | ConsoleKey | None:
     """Whom the ticket speaks for, the first time; None: never given out, used, or too late."""
     with writing(engine) as connection:
         taken = connection.execute(
@@ -260,6 +278,8 @@ def use_ticket(engine: Engine, ticket: str, now_ms: int) -> Identity | None:
         ).one_or_none()
         if taken is None or taken.token_expires_at <= now_ms:
             return None
+        if taken.key_id is not None:
+            return ConsoleKey(taken.key_id, taken.mode)
         revoked_at = connection.scalar(
             select(sessions.c.revoked_at).where(sessions.c.session_id == taken.session_id)
         )

@@ -16,7 +16,6 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.core.messages import (
-    MAX_AMOUNT,
     Answer,
     BidAccepted,
     BidAnswer,
@@ -43,7 +42,8 @@ from engine.core.messages import (
     State,
     Terms,
 )
-from gateway.core import wording
+from gateway.core import acting, wording
+from gateway.core.acting import Act, Amount, AuctionId, CmdId, Seq
 from gateway.core.problems import Problem, for_sockets
 from gateway.core.view import LOT_EVENTS, LotView, money_of
 
@@ -51,9 +51,6 @@ Json = dict[str, Any]
 PAGE = 500  # events that a resuming reader is sent at once
 
 _WHOLE = 2**53
-CmdId = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]{1,64}\Z")]
-AuctionId = Annotated[str, Meta(min_length=1, max_length=100)]
-Seq = Annotated[int, Meta(ge=0, le=_WHOLE)]
 
 
 class _Request(
@@ -82,7 +79,7 @@ class Unsubscribe(_Request, frozen=True, tag="unsubscribe"):
 class Bid(_Request, frozen=True, tag="bid"):
     cmd_id: CmdId
     auction_id: AuctionId
-    amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT)]
+    amount: Amount
     kind: Literal["bid", "max"] | UnsetType = UNSET  # a limit, where the lot takes limits
     seen: Seq | None = None
 
@@ -91,9 +88,20 @@ class Ping(_Request, frozen=True, tag="ping"):
     t: Annotated[int, Meta(ge=-_WHOLE, le=_WHOLE)]
 
 
-Request = Hello | Subscribe | Unsubscribe | Bid | Ping
+class Finger(_Request, frozen=True, tag="finger"):
+    """A bidder's finger is on the button, or is not any more."""
 
-_decoder = msgspec.json.Decoder(Request)
+    auction_id: AuctionId
+    on: bool
+
+
+class _SomeAct(Struct, frozen=True, tag_field="type", tag="act", gc=False):
+    """One of the console's, each of which has its own form (``acting``)."""
+
+
+Request = Hello | Subscribe | Unsubscribe | Bid | Ping | Finger | Act
+
+_decoder = msgspec.json.Decoder(Hello | Subscribe | Unsubscribe | Bid | Ping | Finger | _SomeAct)
 _encoder = msgspec.json.Encoder()
 
 
@@ -108,7 +116,8 @@ class Invalid(Exception):
 def read(text: str) -> Request:
     """One request.  Raises ``Invalid``."""
     try:
-        request: Request = _decoder.decode(text)
+        found = _decoder.decode(text)
+        request: Request = acting.read(text) if isinstance(found, _SomeAct) else found
         # msgspec takes the last of two equal keys; nobody may send two amounts.
         json.loads(text, object_pairs_hook=_distinct)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -225,6 +225,16 @@ def test_a_ticket_says_whom_it_was_given_to(books: Engine, house: HouseKeys, pai
     assert sessions.use_ticket(books, ticket, NOW + 29_999) is None
 
 
+def test_a_ticket_of_the_desk_opens_a_console_once(books: Engine) -> None:
+    """It names the key of the house that asked for it, and nobody's account."""
+    ticket, _ = sessions.issue_console_ticket(books, "key_rostrum", "live", NOW)
+    found = sessions.use_ticket(books, ticket, NOW + 29_999)
+    assert found == sessions.ConsoleKey("key_rostrum", "live")
+    assert sessions.use_ticket(books, ticket, NOW + 29_999) is None
+    late, expires_at = sessions.issue_console_ticket(books, "key_rostrum", "live", NOW)
+    assert sessions.use_ticket(books, late, expires_at) is None
+
+
 def test_a_ticket_is_used_once_by_fifty_at_once(
     books: Engine, house: HouseKeys, pair: Pair
 ) -> None:
