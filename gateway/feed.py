@@ -33,6 +33,7 @@ from engine.core.messages import (
     EnterSale,
     Event,
     KeepTime,
+    LeaveConsole,
     LeaveSale,
     LimitLowered,
     LotEvent,
@@ -306,7 +307,7 @@ def _key(command: PlaceBid) -> Key:
 
 
 def _question(command: Command) -> Question:
-    assert not isinstance(command, PlaceBid | KeepTime | ResumeTrading), "nobody asks about it"
+    assert not isinstance(command, PlaceBid | LeaveConsole | KeepTime | ResumeTrading), "unasked"
     assert command.cmd_id, "only a command with an id is told what became of it"
     if isinstance(command, EnterSale | LeaveSale | LowerLimit):  # a bidder's own wish
         return _subject(command), command.consumer_id, command.cmd_id
@@ -318,7 +319,9 @@ def _subject(command: Command) -> str:
     assert not isinstance(command, ResumeTrading)
     if isinstance(command, UpdateSale):
         return command.sale.sale_id
-    if isinstance(command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale):
+    if isinstance(
+        command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale | LeaveConsole
+    ):
         return command.sale_id
     return command.auction_id
 

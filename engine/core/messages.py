@@ -46,8 +46,14 @@ Format = Literal["english", "live", "one_bid", "sealed_first", "sealed_second", 
 Kind = Literal["bid", "max", "buy_now", "sealed"]
 Standing = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING"]
 ReserveShown = Literal["none", "met", "not_met"]
-Outcome = Literal["sold", "passed", "canceled"]
-Why = Literal["bid", "proxy", "reserve"]  # what moved the price
+# Sold subject to the consignor's word: it is not settled before the rostrum decides it.
+Outcome = Literal["sold", "passed", "canceled", "sold_subject", "withdrawn"]
+Why = Literal["bid", "proxy", "reserve", "reinstated"]  # what moved the price
+Channel = Literal["room", "phone", "online", "left"]  # where a bid comes from
+Phase = Literal["fair_warning", "final_call"]
+# Who has an amount that a left bid's limit and the floor both reach (bidding-rules 2.5).
+WrongFoot = Literal["absentee_first", "floor_first", "plus_one", "cover"]
+HouseBids = Literal["none", "announced_once", "consecutive_below_reserve"]
 Admission = Literal["approved", "pending", "declined", "suspended", "left"]
 Mode = Literal["live", "test"]
 Refusal = Literal[
@@ -68,6 +74,7 @@ Refusal = Literal[
     "buy_now_unavailable",
     "expired",
     "insufficient_funds",
+    "refused",  # by the auctioneer, who says why
 ]
 Objection = Literal[
     "exists",
@@ -84,6 +91,18 @@ Objection = Literal[
     "guest",  # the sale takes no guests
     "conditions",  # another version of the conditions is in force
     "leading",  # who leads or has won cannot leave
+]
+# Why an act of the rostrum was not done.
+ActRefusal = Literal[
+    Refusal,
+    "not_found",
+    "invalid",
+    "not_in_control",  # another console sells
+    "not_current_lot",  # another lot is in the ring, or none
+    "reason_required",
+    "held",  # a bid came before the hammer
+    "moved",  # price or paddle are not what was struck
+    "below_reserve",
 ]
 # Why a sealed bid is void, found when it is opened.
 Void = Literal[
@@ -191,12 +210,16 @@ class Catalogue(Struct, frozen=True, gc=False):
 
 
 class SaleTerms(Struct, frozen=True, gc=False):
-    """What is printed of a sale.  The engine reads only the version of the conditions."""
+    """What is printed of a sale.  The engine reads the version of the conditions, and how the
+    rostrum treats left bids and the house's own."""
 
     buyers_premium: tuple[tuple[int, str], ...] = ()  # (from, percent), marginal tiers
     tax_percent: str = "0"
     conditions: str = ""
     conditions_version: str | None = None
+    wrong_foot: WrongFoot = "absentee_first"
+    house_bids: HouseBids = "none"
+    fingers: bool = True  # consoles see who has a finger on the button
 
 
 class CreateSale(Record, frozen=True):
@@ -367,6 +390,183 @@ class FinishSettlement(Record, frozen=True):
     by: str = ""
 
 
+# ── Selling from the rostrum ─────────────────────────────────────────────────────────────
+#
+# What a console asks for, one struct an act, tagged with the act's name on the wire.
+
+
+class Open(Struct, frozen=True, array_like=True, tag="open", gc=False):
+    """Into the ring: from the catalogue, or back after it was sent away."""
+
+    opening: int | None = None  # instead of the printed opening bid
+
+
+class Ask(Struct, frozen=True, array_like=True, tag="ask", gc=False):
+    """The asking bid, for once."""
+
+    amount: int
+
+
+class Step(Struct, frozen=True, array_like=True, tag="step", gc=False):
+    """The increment until the lot ends; None: back to the table."""
+
+    amount: int | None
+
+
+class FloorBid(Struct, frozen=True, array_like=True, tag="bid", gc=False):
+    """A bid that the rostrum makes for somebody.
+
+    From the room or the phone: at *amount*, for a paddle or for somebody whose paddle follows.
+    A left one: a paddle's limit, ``max`` or else *amount*; without a paddle the best standing
+    left bid is called at *amount*.
+    """
+
+    channel: Channel  # never online
+    amount: int
+    paddle: int | None = None
+    max: int | None = None  # of a left bid: the limit
+    house: bool = False  # for the consignor, below the reserve
+
+
+class Take(Struct, frozen=True, array_like=True, tag="take", gc=False):
+    """A waiting bid stands."""
+
+    consumer_id: str
+    bid_cmd_id: str
+
+
+class Refuse(Struct, frozen=True, array_like=True, tag="refuse", gc=False):
+    """A waiting bid does not."""
+
+    consumer_id: str
+    bid_cmd_id: str
+
+
+class AutoAccept(Struct, frozen=True, array_like=True, tag="auto_accept", gc=False):
+    """Do online bids stand at once, or wait for the rostrum?"""
+
+    on: bool
+
+
+class FairWarning(Struct, frozen=True, array_like=True, tag="fair_warning", gc=False):
+    """The lot is about to be sold."""
+
+
+class FinalCall(Struct, frozen=True, array_like=True, tag="final_call", gc=False):
+    """The hammer is up."""
+
+
+class Pause(Struct, frozen=True, array_like=True, tag="pause", gc=False):
+    """No bids for now."""
+
+
+class Unpause(Struct, frozen=True, array_like=True, tag="unpause", gc=False):
+    """Bids again."""
+
+
+class TakeOver(Struct, frozen=True, array_like=True, tag="take_over", gc=False):
+    """This console sells from now on."""
+
+
+class Hammer(Struct, frozen=True, array_like=True, tag="hammer", gc=False):
+    """Sold to this paddle at this price, or not at all."""
+
+    paddle: int | None
+    price: int
+
+
+class SellSubject(Struct, frozen=True, array_like=True, tag="sell_subject", gc=False):
+    """Sold, if the consignor agrees."""
+
+
+class Pass(Struct, frozen=True, array_like=True, tag="pass", gc=False):
+    """Offered, and not sold."""
+
+
+class Withdraw(Struct, frozen=True, array_like=True, tag="withdraw", gc=False):
+    """Out of the sale, whatever was bid."""
+
+
+class Skip(Struct, frozen=True, array_like=True, tag="skip", gc=False):
+    """Out of the ring, with its bids kept."""
+
+    to: str | None = None  # where the desk looks next; the engine does not
+
+
+class Undo(Struct, frozen=True, array_like=True, tag="undo", gc=False):
+    """Every bid after this public seq is void, and nobody leads."""
+
+    to_seq: int
+
+
+class Reinstate(Struct, frozen=True, array_like=True, tag="reinstate", gc=False):
+    """A bid that does not lead, because of an undo or a refusal, leads after all."""
+
+    consumer_id: str
+    bid_cmd_id: str
+
+
+class Reopen(Struct, frozen=True, array_like=True, tag="reopen", gc=False):
+    """The hammer had not fallen."""
+
+
+class LowerReserve(Struct, frozen=True, array_like=True, tag="lower_reserve", gc=False):
+    """The consignor will take less."""
+
+    amount: int
+
+
+class Say(Struct, frozen=True, array_like=True, tag="message", gc=False):
+    """Something that everybody who follows the lot should read."""
+
+    text: str
+
+
+Deed = (
+    Open
+    | Ask
+    | Step
+    | FloorBid
+    | Take
+    | Refuse
+    | AutoAccept
+    | FairWarning
+    | FinalCall
+    | Pause
+    | Unpause
+    | TakeOver
+    | Hammer
+    | SellSubject
+    | Pass
+    | Withdraw
+    | Skip
+    | Undo
+    | Reinstate
+    | Reopen
+    | LowerReserve
+    | Say
+)
+
+
+class Act(Record, frozen=True):
+    """One act of a console, which sells a live lot."""
+
+    auction_id: str
+    deed: Deed
+    cmd_id: str
+    by: str  # the key that the console is signed in with
+    session: str  # the console's connection: control is its own
+    seen: int | None = None  # the last public seq that the console had seen
+    reason: str = ""
+
+
+class LeaveConsole(Record, frozen=True):
+    """A console's connection is gone; where it was in control, nobody is."""
+
+    sale_id: str
+    session: str
+
+
 class KeepTime(Record, frozen=True):
     """The clock's own command: bring about whatever is due on this lot by now."""
 
@@ -397,6 +597,8 @@ Command = (
     | CancelLot
     | SettleLot
     | FinishSettlement
+    | Act
+    | LeaveConsole
     | KeepTime
     | ResumeTrading
 )
@@ -418,6 +620,8 @@ class PublicState(Struct, frozen=True, array_like=True, gc=False):
     reserve: ReserveShown
     closes_at: int | None  # None: by command, or paused
     extensions: int
+    channel: Channel = "online"  # the leader's
+    phase: Phase | None = None  # until the next bid
 
 
 class Answer(Struct, frozen=True, array_like=True, gc=False):
@@ -435,6 +639,7 @@ class Answer(Struct, frozen=True, array_like=True, gc=False):
     moved: bool = False  # the price moved on after the seq that the bidder had seen
     bid_count: int = 0  # the bidder's own accepted bids by then, this one included
     commitment: str = ""  # of a sealed bid, whose amount is 0
+    waiting: bool = False  # for the rostrum to take or refuse it
 
 
 class Win(Struct, frozen=True, array_like=True, gc=False):
@@ -514,6 +719,7 @@ class LotOpened(Record, frozen=True):
     at: int
     auction_id: str
     after: PublicState
+    opening: int | None = None  # of its terms from now on, where the rostrum has changed it
 
 
 class LotPaused(Record, frozen=True):
@@ -552,13 +758,15 @@ class BiddingEnded(Record, frozen=True):
 class LotClosed(Record, frozen=True):
     at: int
     auction_id: str
-    outcome: Outcome  # sold or passed
+    outcome: Outcome  # never canceled
     winner: str | None  # a consumer id; the first of the winners
     settle_at: int | None  # None: by command
     after: PublicState
     winners: tuple[Win, ...] = ()  # best first
     opened: tuple[OpenedBid, ...] = ()  # of a sealed auction, every standing bid
     opening_key: str = ""
+    reason: str = ""  # the rostrum's
+    by: str = ""  # whose act it was
 
 
 class LotSettling(Record, frozen=True):
@@ -594,6 +802,9 @@ class BidAccepted(Record, frozen=True):
     why: Why | None
     after: PublicState
     ciphertext: str = ""  # of a sealed bid
+    channel: Channel = "online"  # of this bid; the leader's is in ``after``
+    house: bool = False  # made for the consignor; never public before the sale is over
+    by: str = ""  # who made it at the rostrum, or took it there
 
 
 class BidCanceled(Record, frozen=True):
@@ -656,6 +867,132 @@ class CommandTaken(Record, frozen=True):
     by: str
 
 
+class BidWaiting(Record, frozen=True):
+    """Private: a bid that could stand waits for the rostrum."""
+
+    auction_id: str
+    consumer_id: str
+    cmd_id: str
+    answer: Answer
+    paddle: int
+
+
+class BidsLapsed(Record, frozen=True):
+    """Private: bids that waited cannot be taken any more, all for the same reason."""
+
+    at: int
+    auction_id: str
+    code: Refusal
+    bids: tuple[tuple[str, str], ...]  # (consumer id, cmd_id)
+
+
+class BidCalled(Record, frozen=True):
+    """A bid that was in already leads now: a left one, or one that was reinstated."""
+
+    at: int
+    auction_id: str
+    consumer_id: str
+    cmd_id: str
+    paddle: int
+    beaten: str | None
+    channel: Channel
+    why: Why
+    after: PublicState
+
+
+class AskingSet(Record, frozen=True):
+    """The rostrum asks for another amount, or goes by another step."""
+
+    at: int
+    auction_id: str
+    step: int | None  # instead of the table's, from now on
+    after: PublicState
+
+
+class CallMade(Record, frozen=True):
+    at: int
+    auction_id: str
+    phase: Phase
+    after: PublicState
+
+
+class MessageSaid(Record, frozen=True):
+    at: int
+    auction_id: str
+    text: str
+    after: PublicState
+
+
+class ReserveLowered(Record, frozen=True):
+    at: int
+    auction_id: str
+    reserve: int
+    revision: int  # of the lot's terms
+    after: PublicState
+
+
+class BidsUndone(Record, frozen=True):
+    """Every bid after a public seq is void; nobody leads."""
+
+    at: int
+    auction_id: str
+    to_seq: int
+    undone: tuple[tuple[str, str], ...]  # (consumer id, cmd_id), the newest last
+    reason: str
+    after: PublicState
+
+
+class LotReopened(Record, frozen=True):
+    at: int
+    auction_id: str
+    reason: str
+    after: PublicState
+
+
+class RingMoved(Record, frozen=True):
+    """Private: this lot is being sold now; None: none is."""
+
+    at: int
+    sale_id: str
+    auction_id: str | None
+
+
+class ConsoleTaken(Record, frozen=True):
+    """Private: this console sells from now on; an empty session: nobody does."""
+
+    at: int
+    sale_id: str
+    session: str
+    by: str
+
+
+class AutoAcceptSet(Record, frozen=True):
+    """Private: do online bids on live lots stand at once?"""
+
+    at: int
+    sale_id: str
+    on: bool
+
+
+class ActDecided(Record, frozen=True):
+    """Private: what became of an act, said last, and said again when it comes again."""
+
+    at: int
+    auction_id: str
+    deed: Deed
+    cmd_id: str
+    by: str
+    session: str
+    seen: int | None
+    reason: str
+    seq: int  # as of a bid's answer
+    price: int | None
+    asking_bid: int | None
+    would_pass: int | None = None  # the lowest amount that would have done
+    code: ActRefusal | None = None  # None: done
+    bid: tuple[str, str] | None = None  # (consumer id, cmd_id) of the bid it made, took or called
+
+
 class TradingResumed(Record, frozen=True):
     """Private: after a stop.  A lot whose end is not later than ``at`` is extended when due."""
 
@@ -676,8 +1013,15 @@ LotEvent = (
     | LotCanceled
     | LotSettling
     | LotSettled
+    | BidCalled
+    | AskingSet
+    | CallMade
+    | MessageSaid
+    | ReserveLowered
+    | BidsUndone
+    | LotReopened
 )
-BidAnswer = BidAccepted | BidRefused | AnswerRepeated
+BidAnswer = BidAccepted | BidRefused | BidWaiting | AnswerRepeated
 Event = (
     SaleCreated
     | SaleUpdated
@@ -703,6 +1047,19 @@ Event = (
     | AnswerRepeated
     | CommandRefused
     | CommandTaken
+    | BidWaiting
+    | BidsLapsed
+    | BidCalled
+    | AskingSet
+    | CallMade
+    | MessageSaid
+    | ReserveLowered
+    | BidsUndone
+    | LotReopened
+    | RingMoved
+    | ConsoleTaken
+    | AutoAcceptSet
+    | ActDecided
     | TradingResumed
 )
 
@@ -726,6 +1083,8 @@ def shard_of_command(command: Command, shards: int) -> int:
     assert not isinstance(command, ResumeTrading)
     if isinstance(command, UpdateSale):
         return shard_of(command.sale.sale_id, shards)
-    if isinstance(command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale):
+    if isinstance(
+        command, CreateSale | RemoveSale | RegisterBidder | EnterSale | LeaveSale | LeaveConsole
+    ):
         return shard_of(command.sale_id, shards)
     return shard_of(command.auction_id, shards)

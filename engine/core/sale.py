@@ -24,6 +24,7 @@ from engine.core.increments import step_at
 from engine.core.lot import Lot
 from engine.core.messages import (
     MAX_AMOUNT,
+    Act,
     AddLot,
     AnswerRepeated,
     BidAccepted,
@@ -42,6 +43,7 @@ from engine.core.messages import (
     Event,
     FinishSettlement,
     KeepTime,
+    LeaveConsole,
     LeaveSale,
     LimitLowered,
     LotAdded,
@@ -127,6 +129,8 @@ def execute(shard: Shard, command: Command, at: int) -> list[Event]:
         return [] if lot is None else _bring_about(shard, lot, at)
     if isinstance(command, ResumeTrading):
         return _done(shard, TradingResumed(at))
+    if isinstance(command, Act | LeaveConsole):
+        return []
     assert not isinstance(command, PlaceBid)
     return _house(shard, command, at)
 

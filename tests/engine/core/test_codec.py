@@ -27,6 +27,7 @@ from engine.core.messages import (
     BidRefused,
     Command,
     CreateSale,
+    Deed,
     Event,
     KeepTime,
     LotAdded,
@@ -222,10 +223,37 @@ EVENTS_OF_VERSION_1 = [
 ]
 
 # fmt: off
-SALE_WHOLE = b'["CreateSale","seq_k3f9","Ceramics","EUR",2,"Europe/Rome","approval","live",false,{"buyers_premium":[[0,"25"],[1000,"20.5"]],"tax_percent":"22","conditions":"As read out.","conditions_version":"v2"},"c1","key_1"]'
+SALE_WHOLE = b'["CreateSale","seq_k3f9","Ceramics","EUR",2,"Europe/Rome","approval","live",false,{"buyers_premium":[[0,"25"],[1000,"20.5"]],"tax_percent":"22","conditions":"As read out.","conditions_version":"v2","wrong_foot":"cover","house_bids":"announced_once","fingers":false},"c1","key_1"]'
 TERMS_WHOLE = b'{"opening":100,"increments":["table",[0],[10]],"reserve":300,"reserve_policy":"to_max","leader_raise":"recompute","ladder_only":true,"opens_at":5,"closes_at":60,"settle_at":70,"extension_window_ms":8,"extension_ms":9,"max_extensions":2,"format":"uniform","winner_count":3,"buy_now":null,"publish_reserve":true,"floor":null,"drop":null,"drop_interval_ms":null,"uniform_price":"lowest_winning","sealing":{"public_key":"cHVi","sealed_private_key":"c2Vj"},"tokens":null,"fixed_end":true,"settle_by_command":true,"consignor":"cons_eva","currency":"JPY","exponent":0}'
 CATALOGUE_WHOLE = b'{"lot_number":"214","name":"Moon jar","description":"White.","estimate_low":100,"estimate_high":200,"photos":["p.jpg"],"provenance":["Seoul"],"serial":"FW-1","time_zone":"Asia/Seoul"}'
-ANSWER_WHOLE = b'[100,"max",7,2,"WINNING",100,110,101,null,false,1,"ab"]'
+AFTER_WHOLE = b'[2,"open",100,110,101,1,1,"none",60,0,"left","fair_warning"]'
+ANSWER_WHOLE = b'[100,"max",7,2,"WINNING",100,110,101,null,false,1,"ab",true]'
+
+# What a console asks for, byte for byte.
+DEEDS = [
+    b'["open",200]',
+    b'["ask",130]',
+    b'["step",50]',
+    b'["bid","left",100,101,150,false]',
+    b'["take","anna","x"]',
+    b'["refuse","anna","x"]',
+    b'["auto_accept",true]',
+    b'["fair_warning"]',
+    b'["final_call"]',
+    b'["pause"]',
+    b'["unpause"]',
+    b'["take_over"]',
+    b'["hammer",101,100]',
+    b'["sell_subject"]',
+    b'["pass"]',
+    b'["withdraw"]',
+    b'["skip","auction_k3f9_2"]',
+    b'["undo",3]',
+    b'["reinstate","anna","x"]',
+    b'["reopen"]',
+    b'["lower_reserve",200]',
+    b'["message","Back at two."]',
+]
 
 # One record of each type, whole, byte for byte as this version writes it.  A field that is
 # added later makes the lines longer; nothing else about them ever changes.
@@ -249,6 +277,8 @@ COMMANDS_WHOLE = [
     b'["CancelLot","auction_k3f9_1","c16","key_1"]',
     b'["SettleLot","auction_k3f9_1","c17","key_1"]',
     b'["FinishSettlement","auction_k3f9_1","c18","key_1"]',
+    b'["Act","auction_k3f9_1",["hammer",101,100],"c19","key_1","ses_1",5,"agreed"]',
+    b'["LeaveConsole","seq_k3f9","ses_1"]',
     b'["KeepTime","auction_k3f9_1"]',
     b'["ResumeTrading"]',
 ]
@@ -256,27 +286,40 @@ EVENTS_WHOLE = [
     b'["SaleCreated",7,' + SALE_WHOLE + b']',
     b'["SaleUpdated",7,' + SALE_WHOLE + b']',
     b'["SaleRemoved",7,"seq_k3f9"]',
-    b'["LotAdded",7,"auction_k3f9_1","seq_k3f9",' + TERMS_WHOLE + b',' + CATALOGUE_WHOLE + b',' + AFTER + b',10]',
-    b'["LotUpdated",7,"auction_k3f9_1",' + TERMS_WHOLE + b',' + CATALOGUE_WHOLE + b',4,' + AFTER + b',10]',
-    b'["LotWithdrawn",7,"auction_k3f9_1",' + AFTER + b']',
+    b'["LotAdded",7,"auction_k3f9_1","seq_k3f9",' + TERMS_WHOLE + b',' + CATALOGUE_WHOLE + b',' + AFTER_WHOLE + b',10]',
+    b'["LotUpdated",7,"auction_k3f9_1",' + TERMS_WHOLE + b',' + CATALOGUE_WHOLE + b',4,' + AFTER_WHOLE + b',10]',
+    b'["LotWithdrawn",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
     b'["BidderRegistered",7,"seq_k3f9","anna",101,"suspended",500,"unpaid","key_1","v2"]',
-    b'["LotOpened",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["LotPaused",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["LotUnpaused",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["LotExtended",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["PriceDropped",7,"auction_k3f9_1",' + AFTER + b']',
+    b'["LotOpened",7,"auction_k3f9_1",' + AFTER_WHOLE + b',200]',
+    b'["LotPaused",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["LotUnpaused",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["LotExtended",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["PriceDropped",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
     b'["BiddingEnded",7,"auction_k3f9_1"]',
-    b'["LotClosed",7,"auction_k3f9_1","sold","anna",60,' + AFTER + b',[["anna",101,100,120,"x"]],[["anna","x",6,120,null],["bert","y",6,0,"mismatch"]],"a2V5"]',
-    b'["LotCanceled",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["LotSettling",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["LotSettled",7,"auction_k3f9_1",' + AFTER + b']',
-    b'["BidAccepted","auction_k3f9_1","anna","x",' + ANSWER_WHOLE + b',101,"bert",false,"bid",' + AFTER + b',"Y2Q="]',
-    b'["BidCanceled",7,"auction_k3f9_1","anna","x","bert",' + AFTER + b']',
+    b'["LotClosed",7,"auction_k3f9_1","sold","anna",60,' + AFTER_WHOLE + b',[["anna",101,100,120,"x"]],[["anna","x",6,120,null],["bert","y",6,0,"mismatch"]],"a2V5","agreed","key_1"]',
+    b'["LotCanceled",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["LotSettling",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["LotSettled",7,"auction_k3f9_1",' + AFTER_WHOLE + b']',
+    b'["BidAccepted","auction_k3f9_1","anna","x",' + ANSWER_WHOLE + b',101,"bert",false,"bid",' + AFTER_WHOLE + b',"Y2Q=","phone",true,"key_1"]',
+    b'["BidCanceled",7,"auction_k3f9_1","anna","x","bert",' + AFTER_WHOLE + b']',
     b'["BidRefused","auction_k3f9_1","anna","x",' + ANSWER_WHOLE + b']',
     b'["LimitLowered",7,"auction_k3f9_1","anna",90]',
     b'["AnswerRepeated","auction_k3f9_1","anna","x",' + ANSWER_WHOLE + b']',
     b'["CommandRefused",7,"auction_k3f9_1","OpenLot","invalid_transition","c12","closed","key_1"]',
     b'["CommandTaken",7,"auction_k3f9_1","OpenLot","c12","key_1"]',
+    b'["BidWaiting","auction_k3f9_1","anna","x",' + ANSWER_WHOLE + b',101]',
+    b'["BidsLapsed",7,"auction_k3f9_1","below_asking_bid",[["anna","x"],["bert","y"]]]',
+    b'["BidCalled",7,"auction_k3f9_1","anna","x",101,"bert","left","reinstated",' + AFTER_WHOLE + b']',
+    b'["AskingSet",7,"auction_k3f9_1",50,' + AFTER_WHOLE + b']',
+    b'["CallMade",7,"auction_k3f9_1","final_call",' + AFTER_WHOLE + b']',
+    b'["MessageSaid",7,"auction_k3f9_1","Back at two.",' + AFTER_WHOLE + b']',
+    b'["ReserveLowered",7,"auction_k3f9_1",200,5,' + AFTER_WHOLE + b']',
+    b'["BidsUndone",7,"auction_k3f9_1",3,[["anna","x"],["bert","y"]],"misheard",' + AFTER_WHOLE + b']',
+    b'["LotReopened",7,"auction_k3f9_1","a bid was missed",' + AFTER_WHOLE + b']',
+    b'["RingMoved",7,"seq_k3f9","auction_k3f9_1"]',
+    b'["ConsoleTaken",7,"seq_k3f9","ses_1","key_1"]',
+    b'["AutoAcceptSet",7,"seq_k3f9",false]',
+    b'["ActDecided",7,"auction_k3f9_1",["hammer",101,100],"c19","key_1","ses_1",5,"agreed",6,100,110,110,"held",["anna","x"]]',
     b'["TradingResumed",7]',
 ]
 # fmt: on
@@ -313,6 +356,19 @@ def test_a_whole_event_is_written_as_it_was_read(record: bytes) -> None:
 
     assert type(event).__name__ == tag(record)
     assert encode_event(event) == b"1" + record
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=tag)
+def test_a_deed_is_written_as_it_was_read(deed: bytes) -> None:
+    """Every act that a console knows, within its command."""
+    command = b'1[["Act","a",' + deed + b',"c1","key_1","ses_1",5,""]]'
+
+    assert encode_commands(decode_commands(command)) == command
+
+
+def test_every_deed_has_its_line() -> None:
+    """By the name that it has on the wire."""
+    assert [tag(deed) for deed in DEEDS] == [kind.__struct_config__.tag for kind in get_args(Deed)]
 
 
 @pytest.mark.parametrize("record", COMMANDS_OF_VERSION_1, ids=tag)
