@@ -24,10 +24,14 @@ from engine.core.increments import rung_from, step_at
 from engine.core.messages import (
     MAX_AMOUNT,
     Answer,
+    AskingSet,
     BidAccepted,
+    BidCalled,
     BidCanceled,
     BiddingEnded,
     BidRefused,
+    BidsUndone,
+    CallMade,
     CancelLot,
     CloseLot,
     FinishSettlement,
@@ -38,11 +42,13 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUnpaused,
     LotUpdated,
     LotWithdrawn,
+    MessageSaid,
     OpenedBid,
     OpenLot,
     Outcome,
@@ -51,6 +57,7 @@ from engine.core.messages import (
     PublicState,
     Refusal,
     RemoveLot,
+    ReserveLowered,
     ReserveShown,
     SettleLot,
     State,
@@ -72,6 +79,10 @@ TRANSITIONS: dict[State, dict[type, State]] = {
         LotOpened: State.OPEN,
         LotCanceled: State.CANCELED,
         LotWithdrawn: State.WITHDRAWN,
+        # Only of a live lot, here as below: what the rostrum does.
+        BidAccepted: State.SCHEDULED,  # a left bid
+        LotClosed: State.CLOSED,  # withdrawn
+        MessageSaid: State.SCHEDULED,
     },
     State.OPEN: {
         BidAccepted: State.OPEN,
@@ -83,6 +94,12 @@ TRANSITIONS: dict[State, dict[type, State]] = {
         LotPaused: State.PAUSED,
         LotClosed: State.CLOSED,
         LotCanceled: State.CANCELED,
+        BidCalled: State.OPEN,
+        AskingSet: State.OPEN,
+        CallMade: State.OPEN,
+        MessageSaid: State.OPEN,
+        ReserveLowered: State.OPEN,
+        BidsUndone: State.OPEN,
     },
     State.PAUSED: {
         BidCanceled: State.PAUSED,
@@ -91,9 +108,15 @@ TRANSITIONS: dict[State, dict[type, State]] = {
         LotUnpaused: State.OPEN,
         LotClosed: State.CLOSED,
         LotCanceled: State.CANCELED,
+        MessageSaid: State.PAUSED,
+        ReserveLowered: State.PAUSED,
+        BidsUndone: State.PAUSED,
     },
     State.CLOSED: {
         LotUpdated: State.CLOSED,
+        LotClosed: State.CLOSED,  # sold subject, and decided now
+        LotReopened: State.OPEN,
+        MessageSaid: State.CLOSED,
         LotSettling: State.SETTLING,
         LotSettled: State.SETTLED,
     },
@@ -361,7 +384,7 @@ def decide_move(lot: Lot, move: Move, at: int) -> LotEvent | None:
 
 def can_close(lot: Lot) -> bool:
     """Has its life this step now?"""
-    return LotClosed in TRANSITIONS[lot.state]
+    return lot.state is State.OPEN or lot.state is State.PAUSED
 
 
 def _can_be_removed(lot: Lot) -> bool:

@@ -303,6 +303,7 @@ _TEXTS: Final = {
     "buy_now_unavailable": "buy_now_unavailable",
     "expired": "bidding_unavailable",
     "insufficient_funds": "insufficient_funds",
+    "refused": "bid_refused",
     "idempotency_mismatch": "idempotency_key_reused",
     "paused": "paused",
     "not_open_yet": "not_open_yet",

@@ -76,6 +76,7 @@ CATALOGUE: Final[Mapping[str, Known]] = {
     "buy_now_unavailable": Known(
         400, "Buy now is not available", "The offer to buy now has ended, or there was none."
     ),
+    "bid_refused": Known(409, "Bid refused", "The auctioneer has not taken this bid."),
     "insufficient_funds": Known(403, "Insufficient funds", "The account does not hold as much."),
     "not_registered": Known(403, "Registration required", "Register for the sale first."),
     "pending_approval": Known(403, "Registration pending", "The registration is not decided yet."),

@@ -24,6 +24,7 @@ _SENTENCES: dict[Refusal, str] = {
     "insufficient_funds": "Your account does not hold enough for this bid.",
     "buy_now_unavailable": "This lot can no longer be bought at the printed price.",
     "expired": "Your bid could not be decided in time and has not been placed: send it again.",
+    "refused": "The auctioneer has not taken this bid.",
 }
 
 

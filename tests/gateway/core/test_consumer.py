@@ -410,6 +410,7 @@ TEXTS: dict[Refusal, tuple[int, str]] = {
     "buy_now_unavailable": (400, "Buy now is not available"),
     "expired": (503, "Bidding is unavailable"),
     "insufficient_funds": (403, "Insufficient funds"),
+    "refused": (409, "Bid refused"),
 }
 
 
