@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, consoles, pages, visits
+from gateway import archive, bidding, browsers, consoles, pages, visits
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -411,6 +411,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/metrics", metrics),
             Route("/console/ticket", consoles.ticket, methods=["POST"]),
             *visits.routes(),
+            *browsers.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
         middleware=[

@@ -1,11 +1,11 @@
-"""The desk: signing in to the verifier's pages for the house (``/admin/objects``) with a key.
+"""The desk: the house's own people, signed in on their browsers with a key.
 
-Whoever shows a secret key, or an operator key that may read provenance, gets a cookie in its
-place: a signed word that names the key, for eight hours, which no script can read and no other
-site can have sent along.  It opens what the key opens, as long as the key stands: a revoked one
-is out within two seconds.
+Whoever shows a secret key or an operator key gets a cookie in its place: a signed word that
+names the key, for eight hours, which no script can read.  It opens the pages that the key's
+scopes open, as long as the key stands: a revoked one is out within two seconds.  A link of the
+demonstration does the same with the key of keys.json.
 
-Leaves to others: the pages themselves and what the key's scopes allow there (the verifier).
+Leaves to others: the pages themselves and what the scopes allow there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from gateway.api import calls
-from gateway.api.access import address_of
+from gateway.api.access import READING_SCOPES, address_of
 from gateway.books.apikeys import ApiKey
+from gateway.browsers import is_own, set_cookie
 from gateway.core.problems import Problem
 from gateway.keys import BadToken, read_signed, sign
 
@@ -26,20 +27,24 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 COOKIE: Final = "fairwarning_desk"
-PAGES: Final = "/admin/objects"
-_SIGN_IN: Final = PAGES + "/sign-in"
-_SIGN_OUT: Final = PAGES + "/sign-out"
-_WRONG: Final = PAGES + "?error=1"
-_SCOPE: Final = "provenance:read"
-_OPENS: Final = ((PAGES, _SCOPE), ("/console", "console"))
+OBJECTS: Final = "/admin/objects"  # the verifier's, with a form of its own to sign in
+_SIGN_IN: Final = OBJECTS + "/sign-in"
+_SIGN_OUT: Final = OBJECTS + "/sign-out"
+_WRONG: Final = OBJECTS + "?error=1"
+# What opens which pages, the first that fits: any of the scopes.
+_OPENS: Final = (
+    (OBJECTS, ("provenance:read",)),
+    ("/admin", READING_SCOPES["auctions:read"]),
+    ("/console", ("console",)),
+)
 _TYPE: Final = "desk+jwt"
 _LIVES_S: Final = 8 * 3_600  # a working day
-_LARGEST_FORM: Final = 4_096
+LARGEST_FORM: Final = 4_096
 _SAFE: Final = ("GET", "HEAD")
 
 
 async def answer(gateway: Gateway, request: Request) -> Response | None:
-    """Signing in and out; None: something else is asked, which is not answered here."""
+    """Signing in and out at the verifier's pages; None: something else is asked."""
     if request.method != "POST":
         return None
     if request.url.path == _SIGN_IN:
@@ -48,25 +53,65 @@ async def answer(gateway: Gateway, request: Request) -> Response | None:
 
 
 def key_of(gateway: Gateway, request: Request) -> ApiKey | None:
-    """The key that the desk's cookie names, where it is sent by the desk's pages and stands."""
-    scope = next((scope for path, scope in _OPENS if request.url.path.startswith(path)), None)
-    if scope is None:
+    """The key that the desk's cookie names, where it stands and opens the page that is asked
+    for; for what changes something only where a page of ours asks."""
+    if not (request.method in _SAFE or is_own(gateway, request)):
         return None
-    token = request.cookies.get(COOKIE)
-    if token is None or not (request.method in _SAFE or _is_own(gateway, request)):
+    key = _named(gateway, request.cookies.get(COOKIE))
+    if key is None or not opens(key, request.url.path):
+        return None
+    gateway.keys_used[key.key_id] = gateway.clock.now()
+    return key
+
+
+def opens(key: ApiKey, path: str) -> bool:
+    """May the house's pages at this path be seen with the key?"""
+    wanted = next((scopes for tree, scopes in _OPENS if _is_within(path, tree)), ())
+    return any(key.may(scope) for scope in wanted)
+
+
+def _is_within(path: str, tree: str) -> bool:
+    return path == tree or path.startswith(tree + "/")
+
+
+def first_page(key: ApiKey) -> str | None:
+    """Where whoever holds the key goes first; None: it opens no page."""
+    pages = ("/admin", "/console", OBJECTS)
+    return next((page for page in pages if opens(key, page)), None)
+
+
+def _named(gateway: Gateway, token: str | None) -> ApiKey | None:
+    if token is None:
         return None
     now = gateway.clock.now()
     try:
         claims = read_signed(gateway.keys, _TYPE, token)
     except BadToken:
         return None
-    if now >= claims["exp"] * 1000:
+    return None if now >= claims["exp"] * 1000 else gateway.key_ring.named(claims["key_id"], now)
+
+
+def shown_key(gateway: Gateway, text: str) -> ApiKey | None:
+    """The key of the house that somebody types in, if it is one that opens pages."""
+    key = gateway.key_ring.find(text.strip(), gateway.clock.now())
+    if key is None or key.kind not in ("secret", "operator") or first_page(key) is None:
         return None
-    key = gateway.key_ring.named(claims["key_id"], now)
-    if key is None or not key.may(scope):
-        return None
-    gateway.keys_used[key.key_id] = now
     return key
+
+
+def admit(gateway: Gateway, response: Response, key: ApiKey) -> None:
+    """Let the browser that gets this response speak for the key, for a day's work."""
+    now_s = gateway.clock.now() // 1000
+    claims = {"key_id": key.key_id, "iat": now_s, "exp": now_s + _LIVES_S}
+    set_cookie(gateway, response, COOKIE, sign(gateway.keys, _TYPE, claims), _LIVES_S)
+
+
+def dismiss(gateway: Gateway, response: Response) -> None:
+    """Take the desk's cookie from the browser that gets this response."""
+    set_cookie(gateway, response, COOKIE, "", 0)
+
+
+# ── At the verifier's pages ──────────────────────────────────────────────────────────────
 
 
 async def _sign_in(gateway: Gateway, request: Request) -> Response:
@@ -75,47 +120,17 @@ async def _sign_in(gateway: Gateway, request: Request) -> Response:
         calls.take(gateway, "http", f"http:{address_of(gateway, request)}")
     except Problem as problem:
         return PlainTextResponse("Too many attempts.", problem.status, problem.headers)
-    key = await _shown_key(gateway, request)
-    if key is None or not _is_own(gateway, request):
-        return RedirectResponse(_WRONG, 303)
-    now_s = gateway.clock.now() // 1000
-    claims = {"key_id": key.key_id, "iat": now_s, "exp": now_s + _LIVES_S}
-    response = RedirectResponse(PAGES, 303)
-    _set_cookie(gateway, response, sign(gateway.keys, _TYPE, claims), _LIVES_S)
-    return response
-
-
-async def _shown_key(gateway: Gateway, request: Request) -> ApiKey | None:
-    form = await calls.body_of(request, _LARGEST_FORM)
+    form = await calls.body_of(request, LARGEST_FORM)
     fields = parse_qs(form.decode("utf-8", "replace"))
-    text = fields.get("key", [""])[0].strip()
-    key = gateway.key_ring.find(text, gateway.clock.now())
-    if key is None or key.kind not in ("secret", "operator") or not key.may(_SCOPE):
-        return None
-    return key
+    key = shown_key(gateway, fields.get("key", [""])[0])
+    if key is None or not opens(key, OBJECTS) or not is_own(gateway, request):
+        return RedirectResponse(_WRONG, 303)
+    response = RedirectResponse(OBJECTS, 303)
+    admit(gateway, response, key)
+    return response
 
 
 def _sign_out(gateway: Gateway) -> Response:
-    response = RedirectResponse(PAGES, 303)
-    _set_cookie(gateway, response, "", 0)
+    response = RedirectResponse(OBJECTS, 303)
+    dismiss(gateway, response)
     return response
-
-
-def _set_cookie(gateway: Gateway, response: Response, token: str, lives_s: int) -> None:
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=lives_s,
-        path="/admin",
-        httponly=True,
-        samesite="strict",
-        secure=gateway.settings.public_url.startswith("https:"),
-    )
-
-
-def _is_own(gateway: Gateway, request: Request) -> bool:
-    """Was it sent by a page of ours?  SameSite alone would let other ports of a host pass."""
-    origin = request.headers.get("origin")
-    if origin is None or origin == gateway.settings.public_url:
-        return True
-    return origin.partition("://")[2] == request.headers.get("host")

@@ -284,6 +284,9 @@ def _welcome(settings: GatewaySettings, house_keys: keys.HouseKeys) -> Iterable[
     for bidder in demo.bidders[:_BIDDERS_SHOWN]:
         link = f"{bidder.url}?next=/lot/{demo.auction_ids[0]}"
         yield f"  {bidder.name:<16} paddle {bidder.paddle}  {link}"
+    yield "and as the house"
+    yield f"  {'the auctioneer':<28}{demo.console_url}"
+    yield f"  {'the clerk':<28}{demo.admin_url}"
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ _SESSION_PREFIX: Final = "ses_"
 _REFRESH_TOKEN: Final = re.compile(
     r"rt_(?P<part>[a-z0-9]{1,64})_(?P<generation>0|[1-9][0-9]{0,8})_(?P<mac>[0-9a-f]{64})"
 )
+_SIGN_IN: Final = "/sign-in/"
 _OTHER_STARTS_S: Final = 10.0  # making keys takes milliseconds; this is a disk in trouble
 
 
@@ -107,6 +108,8 @@ class Demo:
     """The demonstration: who bids, and the ids under which its sale and lots are seeded."""
 
     bidders: tuple[DemoBidder, ...]
+    console_url: str = field(repr=False)  # signs in with the operator key, at the rostrum
+    admin_url: str = field(repr=False)  # the same, at the clerk's desk
     sale_id: str
     auction_ids: tuple[str, ...]
     serials: tuple[str, ...]
@@ -441,6 +444,8 @@ def _new_demo(now_ms: int) -> dict[str, Any]:
     tail = random_name(10)  # the sale's part of every id: it decides the shard of its lots
     return {
         "bidders": [_new_bidder(name, 101 + number) for number, name in enumerate(_NAMES)],
+        "console_url": _new_link(),
+        "admin_url": _new_link(),
         "sale_id": f"seq_{tail}",
         "auction_ids": [f"auction_{tail}_{lot}" for lot in _different_names(_DEMO_AUCTIONS, 4)],
         # The first lots are of objects that the verifier knows.
@@ -464,18 +469,36 @@ def _new_bidder(name: str, paddle: int) -> dict[str, Any]:
         "paddle": paddle,
         "token": "",
         "refreshToken": "",
-        "url": "/sign-in/" + random_name(32),
+        "url": _new_link(),
     }
+
+
+def _new_link() -> str:
+    return _SIGN_IN + random_name(32)
 
 
 def _renewed_demo(demo: dict[str, Any], keys: HouseKeys, now_ms: int) -> dict[str, Any]:
     bidders = [_renewed_bidder(bidder, keys, now_ms) for bidder in demo["bidders"]]
-    return {**demo, "bidders": bidders}
+    # The links of the house's own people are made where a demonstration of before has none.
+    own = {name: demo.get(name) or _new_link() for name in ("console_url", "admin_url")}
+    links = {name: _renewed_link(url, keys) for name, url in own.items()}
+    return {"bidders": bidders, **links, **{k: v for k, v in demo.items() if k not in _RENEWED}}
+
+
+_RENEWED: Final = ("bidders", "console_url", "admin_url")
+
+
+def _renewed_link(url: str, keys: HouseKeys) -> str:
+    return f"{keys.issuer}{_SIGN_IN}{code_of(url)}"
+
+
+def code_of(url: str) -> str:
+    """What a sign-in link is known by, wherever the house lies."""
+    return url.rpartition(_SIGN_IN)[2]
 
 
 def _renewed_bidder(bidder: dict[str, Any], keys: HouseKeys, now_ms: int) -> dict[str, Any]:
-    code = bidder["url"].rpartition("/sign-in/")[2]
-    found = {**bidder, "url": f"{keys.issuer}/sign-in/{code}"}
+    found = {**bidder, "url": _renewed_link(bidder["url"], keys)}
     if _tokens_hold(keys, bidder["token"], bidder["refreshToken"], now_ms):
         return found
     # Another session, and not the old one taken up: its refresh token may have been used.
@@ -539,6 +562,8 @@ def _demo(written: dict[str, Any]) -> Demo:
             )
             for bidder in written["bidders"]
         ),
+        console_url=str(written["console_url"]),
+        admin_url=str(written["admin_url"]),
         sale_id=str(written["sale_id"]),
         auction_ids=tuple(str(auction) for auction in written["auction_ids"]),
         serials=tuple(str(serial) for serial in written["serials"]),

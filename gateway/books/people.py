@@ -118,6 +118,12 @@ class Person:
         return self.profile.email
 
     @property
+    def name(self) -> str:
+        """What a page calls the person: their name, else what they signed in with."""
+        names = (self.profile.first_name, self.profile.last_name)
+        return " ".join(name for name in names if name) or self.email or ""
+
+    @property
     def user_id(self) -> str:
         """The UUID by which the operator API calls the same person."""
         return str(uuid.uuid5(_USERS, self.consumer_id))

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from engine.core.messages import Mode
 from gateway.archive import metadata
 from gateway.books.people import Person, Profile, find_by_email, get, write_down
-from gateway.books.store import Vault, digest, reading, writing
+from gateway.books.store import Vault, digest, in_turn, reading, writing
 from gateway.keys import (
     DEMO_MODE,
     DemoBidder,
@@ -159,6 +159,13 @@ def _sent_again(session: Session, generation: int, now_ms: int) -> bool:
     stands = session.revoked_at is None and now_ms < session.expires_at
     just = generation == session.generation - 1 and now_ms - session.rotated_at <= _AGAIN_MS
     return stands and just
+
+
+def standing(connection: Connection, session_id: str, now_ms: int) -> Session | None:
+    """The session of this id, where it has neither ended nor run out."""
+    mine = sessions.c.session_id == session_id
+    row = connection.execute(select(sessions).where(mine, *_stands(now_ms))).one_or_none()
+    return None if row is None else _session(row)
 
 
 def log_out(engine: Engine, session_id: str, now_ms: int) -> bool:
@@ -300,6 +307,7 @@ def seed_demonstration(engine: Engine, keys: HouseKeys, now_ms: int) -> None:
         return
     vault = Vault(keys.vault_key)
     with writing(engine) as connection:
+        in_turn(connection, "demonstration")
         for bidder in keys.demo.bidders:
             person = get(connection, vault, bidder.consumer_id)
             if person is None:

@@ -39,7 +39,7 @@ from engine.core.messages import Mode
 from gateway.archive import metadata
 from gateway.books import sessions
 from gateway.books.people import Person, Profile, create_guest, email_index, enter, get, read_email
-from gateway.books.store import BadField, Vault, digest, in_turn, writing
+from gateway.books.store import BadField, Vault, digest, in_turn, reading, writing
 from gateway.keys import HouseKeys
 
 _CODE_MS: Final = 5 * 60_000
@@ -98,6 +98,17 @@ def as_guest(engine: Engine, keys: HouseKeys, vault: Vault, mode: Mode, now_ms: 
     with writing(engine) as connection:
         guest = create_guest(connection, vault, mode, now_ms)
         return SignedIn(guest, sessions.begin(connection, keys, guest, now_ms))
+
+
+def as_known(
+    engine: Engine, keys: HouseKeys, vault: Vault, consumer_id: str, now_ms: int
+) -> SignedIn | None:
+    """Sign in somebody whom the caller knows by other means; None: nobody, or nobody any more."""
+    with writing(engine) as connection:
+        person = get(connection, vault, consumer_id)
+        if person is None or person.erased_at is not None:
+            return None
+        return SignedIn(person, sessions.begin(connection, keys, person, now_ms))
 
 
 # ── With a code that was mailed ──────────────────────────────────────────────────────────
@@ -181,6 +192,17 @@ def _take_try(engine: Engine, mode: Mode, index: str, now_ms: int) -> _Wanted | 
     if found is None or found.used or found.tries >= _MOST_TRIES:
         return Refused.OTP_INVALID
     return Refused.OTP_EXPIRED
+
+
+def tries_left(engine: Engine, vault: Vault, mode: Mode, email: str, now_ms: int) -> int:
+    """How many guesses at the code of this address are still compared; 0 also where there is
+    none, which is as little known of it as if there were."""
+    index = email_index(vault, mode, read_email(email))
+    with reading(engine) as connection:
+        row = connection.execute(select(otp).where(*_of(mode, index))).one_or_none()
+    if row is None or row.used or row.created_at <= now_ms - _CODE_MS:
+        return 0
+    return int(_MOST_TRIES - row.tries)
 
 
 def _of(mode: Mode, index: str) -> tuple[Any, ...]:

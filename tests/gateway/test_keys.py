@@ -52,7 +52,14 @@ def test_the_file_has_the_shape_that_was_promised(tmp_path: Path) -> None:
     assert re.fullmatch(r"sk_test_\w{40}", found["secret_key"])
     assert re.fullmatch(r"optr_test_\w{40}", found["operator_key"])
     demo = found["demo"]
-    assert set(demo) == {"bidders", "sale_id", "auction_ids", "serials"}
+    assert list(demo) == [
+        "bidders",
+        "console_url",
+        "admin_url",
+        "sale_id",
+        "auction_ids",
+        "serials",
+    ]
     assert len(set(demo["serials"])) == 8
     assert all(is_ours(serial) for serial in demo["serials"])
     assert {serial[:9] for serial in demo["serials"]} == {"AUC260101"}
@@ -68,6 +75,27 @@ def test_a_demonstration_of_before_keeps_its_lots_without_objects(tmp_path: Path
     house = made(tmp_path, NOW + 1)
     assert house.demo is not None
     assert house.demo.serials == ()
+
+
+def test_a_demonstration_of_before_gets_the_links_of_the_house(tmp_path: Path) -> None:
+    """An older keys.json has none; once made they stay, wherever the house is found."""
+    made(tmp_path)
+    file = tmp_path / "keys.json"
+    found = written(tmp_path)
+    del found["demo"]["console_url"], found["demo"]["admin_url"]
+    file.write_text(json.dumps(found))
+    first = made(tmp_path, NOW + 1).demo
+    moved = made(tmp_path, NOW + 2, PUBLIC_URL="https://sale.example.test").demo
+    assert first is not None
+    assert moved is not None
+    assert first.console_url != first.admin_url
+    for before, now in ((first.console_url, moved.console_url), (first.admin_url, moved.admin_url)):
+        code = before.removeprefix("http://127.0.0.1:8000/sign-in/")
+        assert re.fullmatch(r"\w{32}", code)
+        assert now == f"https://sale.example.test/sign-in/{code}"
+    again = made(tmp_path).demo
+    assert again is not None
+    assert (again.console_url, again.admin_url) == (first.console_url, first.admin_url)
 
 
 def test_the_demonstration_has_its_people(tmp_path: Path) -> None:
