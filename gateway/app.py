@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, browsers, consoles, pages, visits
+from gateway import archive, bidding, browsers, consoles, languages, pages, visits
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -320,7 +320,7 @@ async def no_such_thing(request: Request, error: Exception) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
         return _said(request, Problem(code, headers=error.headers))
     if error.status_code == 404:
-        return pages.not_found_page("There is no such page.")
+        return pages.not_found_page(pages.Visit.of(request), "common.no-page")
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
@@ -412,6 +412,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/console/ticket", consoles.ticket, methods=["POST"]),
             *visits.routes(),
             *browsers.routes(),
+            *languages.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
         middleware=[

@@ -324,7 +324,7 @@ def _refused(gateway: Gateway, request: Request, problem: Problem) -> Response:
     headers = {**calls.new_headers(gateway), "X-RateLimit-Window": "1", **problem.headers}
     is_api = request.url.path.startswith("/api/")
     if not is_api and "text/html" in request.headers.get("accept", ""):
-        return pages.cannot_check_page(problem.status, headers)
+        return pages.cannot_check_page(pages.Visit.of(request), problem.status, headers)
     said_at = instant(gateway.clock.now()) or ""
     body = for_verifiers(problem, headers["X-Request-ID"], said_at)
     return calls.written(body, problem.status, {**headers, "Cache-Control": "no-store"})

@@ -6,8 +6,9 @@ of the moment of writing, and no control that would pretend to work.  The page's
 live over the WebSocket.
 
 This module promises one strict set of security headers on every page, escaped text everywhere,
-and amounts written exactly as the browser will write them, so that nothing flickers when the
-page comes alive.  It knows nothing of Redis, the engine or the database: everything it shows is
+every word in the reader's language (``core.phrases``), and amounts written exactly as the
+browser will write them (``core.money``), so that nothing flickers when the page comes alive.
+A page of another module is rendered by ``render`` too, and promises the same.  It knows nothing of Redis, the engine or the database: everything it shows is
 handed to it.
 """
 
@@ -17,14 +18,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from gateway.core.instants import format_instant
+from gateway.core.money import format_money, format_range
+from gateway.core.phrases import LANGUAGES, LOCALES, Language
 from gateway.core.reference import Reference
+from gateway.languages import language_of, phrases_in
 
 STATIC = Path(__file__).parent / "static"  # served under /static/
 
@@ -32,9 +39,11 @@ _SECURITY_HEADERS = {
     # Only what the pages use.  Inline scripts, inline styles and other hosts are all refused;
     # the state of a page is a data block, which no policy counts as a script.
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; font-src 'self'; worker-src 'self'; manifest-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        # lit-html: the vendored Lit's own; house: registers the service worker, nothing else.
+        "require-trusted-types-for 'script'; trusted-types lit-html house"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -43,11 +52,30 @@ _SECURITY_HEADERS = {
     "cache-control": "no-store",
 }
 
-# How en-GB writes the currencies it does not write by their code; the browser's Intl agrees.
-_MARKS = {"EUR": "€", "GBP": "£", "USD": "US$", "JPY": "JP¥", "INR": "₹", "CNY": "CN¥"}
-
 _OVER = {"closed", "settling", "settled", "canceled"}
 _RESERVE = {"none": "No reserve", "met": "Reserve met", "not_met": "Reserve not met"}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who looks at what: the page's path, and the language it is read in."""
+
+    language: Language = "en"
+    path: str = "/"  # with its query: where the switch of languages comes back to
+
+    @classmethod
+    def of(cls, request: Request) -> Visit:
+        """The visit that a request is."""
+        query = request.url.query
+        path = f"{request.url.path}?{query}" if query else request.url.path
+        return cls(language_of(request), path)
+
+    @property
+    def locale(self) -> str:
+        return LOCALES[self.language]
+
+
+ENGLISH = Visit()
 
 
 @dataclass(frozen=True)
@@ -95,50 +123,78 @@ class LotCard:
     exponent: int = 2
 
 
-def lot_page(page: LotPage) -> HTMLResponse:
+def render(
+    template: str,
+    visit: Visit,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """A page of ``templates/``, in the visitor's language.
+
+    Beside *values* a template has ``visit`` and what speaks its language: ``t`` (a phrase),
+    ``money`` (minor units, currency, exponent), ``moment`` (an instant, as ``<time>``), and
+    ``embedded`` (a value as the JSON of a data block).
+    """
+    phrases = phrases_in(visit.language)
+    html = _templates.get_template(template).render(
+        visit=visit,
+        languages=LANGUAGES,
+        t=phrases.say,
+        money=partial(format_money, language=visit.language),
+        moment=partial(_moment, language=visit.language),
+        embedded=embedded,
+        words_of=lambda areas: embedded(phrases.of(("common", *areas))),
+        **values,
+    )
+    return HTMLResponse(html, status_code=status, headers={**_SECURITY_HEADERS, **(headers or {})})
+
+
+def lot_page(page: LotPage, visit: Visit = ENGLISH) -> HTMLResponse:
     """The page of one lot, for one viewer."""
     auction = page.snapshot["auction"]
     estimate = _estimate(page.estimate_low, page.estimate_high, auction)
-    return _render(
+    return render(
         "lot.html",
+        visit,
         page=page,
         estimate=estimate,
         first=_first_sight(auction, page.now),
-        state=_embedded(_state(page)),
+        state=embedded(_state(page)),
     )
 
 
-def catalogue_page(sales: Sequence[tuple[str, Sequence[LotCard]]]) -> HTMLResponse:
+def catalogue_page(
+    sales: Sequence[tuple[str, Sequence[LotCard]]], visit: Visit = ENGLISH
+) -> HTMLResponse:
     """The list of sales with their lots, each with its price as of now."""
-    return _render(
+    return render(
         "catalogue.html",
-        sales=[(name, [_card_words(card) for card in cards]) for name, cards in sales],
+        visit,
+        sales=[(name, [_card_words(card, visit) for card in cards]) for name, cards in sales],
     )
 
 
-def docs_page(reference: Reference) -> HTMLResponse:
-    """The APIs, for people to read."""
-    return _render("docs.html", reference=reference)
+def docs_page(reference: Reference, visit: Visit = ENGLISH) -> HTMLResponse:
+    """The APIs, for people to read; in English only, as the APIs are."""
+    return render("docs.html", visit, reference=reference)
 
 
-def not_found_page(text: str) -> HTMLResponse:
-    """A page that says in ``text`` what is not here.  Status 404."""
-    return _render("not_found.html", status=404, text=text)
+def not_found_page(visit: Visit, words: str) -> HTMLResponse:
+    """A page that says what is not here, by the phrase *words*.  Status 404."""
+    return render("not_found.html", visit, status=404, words=words)
 
 
-def cannot_check_page(status: int, headers: Mapping[str, str]) -> HTMLResponse:
+def cannot_check_page(visit: Visit, status: int, headers: Mapping[str, str]) -> HTMLResponse:
     """A page that says that nothing could be checked, which is no good sign and no bad one."""
-    page = _render("cannot_check.html", status=status)
-    page.headers.update(headers)
-    return page
+    return render("cannot_check.html", visit, status=status, headers=headers)
 
 
-def format_money(minor: int, currency: str, exponent: int) -> str:
-    """The amount as en-GB writes it: cents only where there are any, and then all of them."""
-    units, cents = divmod(minor, 10**exponent)
-    fraction = f".{cents:0{exponent}d}" if cents else ""
-    mark = _MARKS.get(currency, f"{currency}\N{NO-BREAK SPACE}")
-    return f"{mark}{units:,}{fraction}"
+def embedded(state: object) -> Markup:
+    """JSON that may stand inside a ``<script>`` element: no ``<`` can end it early."""
+    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
 
 
 # ── what the pages are made of ────────────────────────────────────────────────────────────────
@@ -150,17 +206,6 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def _render(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    html = _templates.get_template(template).render(**values)
-    return HTMLResponse(html, status_code=status, headers=_SECURITY_HEADERS)
-
-
-def _embedded(state: Mapping[str, Any]) -> Markup:
-    """JSON that may stand inside a ``<script>`` element: no ``<`` can end it early."""
-    text = json.dumps(state, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c"))
 
 
 def _state(page: LotPage) -> dict[str, Any]:
@@ -175,12 +220,12 @@ def _state(page: LotPage) -> dict[str, Any]:
     }
 
 
-def _estimate(low: int | None, high: int | None, auction: Mapping[str, Any]) -> str:
+def _estimate(
+    low: int | None, high: int | None, money: Mapping[str, Any], visit: Visit = ENGLISH
+) -> str:
     if low is None or high is None:
         return ""
-    currency, exponent = auction["currency"], auction["exponent"]
-    upper = format_money(high, currency, exponent).removeprefix(_MARKS.get(currency, currency))
-    return f"{format_money(low, currency, exponent)}–{upper.strip()}"
+    return format_range(low, high, money["currency"], money["exponent"], visit.language)
 
 
 def _first_sight(auction: Mapping[str, Any], now: int) -> dict[str, str]:
@@ -193,8 +238,8 @@ def _first_sight(auction: Mapping[str, Any], now: int) -> dict[str, str]:
         "text": "" if over else "You can bid when it answers.",
         "button": _ending(auction) if over else "Waiting for the saleroom",
         "clock_label": "Closed" if over else "",
-        "as_of": _instant(now),
-        "ends": f"{_ends_word(auction)} {_instant(ends_at)}" if ends_at else "",
+        "as_of": format_instant(now),
+        "ends": f"{_ends_word(auction)} {format_instant(ends_at)}" if ends_at else "",
         "ends_iso": _iso(ends_at) if ends_at else "",
         "reserve": _RESERVE.get(auction["reserve"], ""),
         "counts": _counts(auction),
@@ -244,7 +289,7 @@ def _leader(auction: Mapping[str, Any]) -> str:
     return f"{auction['paddle']} {auction['channel'] or ''}".strip()
 
 
-def _card_words(card: LotCard) -> dict[str, Any]:
+def _card_words(card: LotCard, visit: Visit) -> dict[str, Any]:
     money = {"currency": card.currency, "exponent": card.exponent}
     low, high = card.estimate or (None, None)
     return {
@@ -252,31 +297,40 @@ def _card_words(card: LotCard) -> dict[str, Any]:
         "lot_number": card.lot_number,
         "name": card.name,
         "photo": card.photo,
-        "estimate": _estimate(low, high, money),
-        "price": _card_price(card),
-        "state": _card_state(card),
+        "estimate": _estimate(low, high, money, visit),
+        "price": _card_price(card, visit),
+        "state": _card_state(card, visit),
     }
 
 
-def _card_price(card: LotCard) -> str:
+def _card_price(card: LotCard, visit: Visit) -> str:
     if card.price is None:
         return ""
-    return format_money(card.price, card.currency, card.exponent)
+    return format_money(card.price, card.currency, card.exponent, visit.language)
 
 
-def _card_state(card: LotCard) -> str:
+def _card_state(card: LotCard, visit: Visit) -> str:
+    t = phrases_in(visit.language).say
     if card.status in ("draft", "scheduled"):
-        return "Not open yet"
+        return t("catalogue.not-open")
     if card.status in _OVER:
-        return "Canceled" if card.status == "canceled" else "Closed"
-    bids = "No bids yet. " if card.price is None else ""
+        return t("catalogue.canceled") if card.status == "canceled" else t("catalogue.closed")
+    bids = [t("catalogue.no-bids")] if card.price is None else []
+    return " ".join([*bids, _card_end(card, visit)])
+
+
+def _card_end(card: LotCard, visit: Visit) -> str:
+    t = phrases_in(visit.language).say
     if card.status == "paused":
-        return f"{bids}Paused"
-    return f"{bids}Closes {_instant(card.closes_at)}" if card.closes_at else f"{bids}Open"
+        return t("catalogue.paused")
+    if card.closes_at is None:
+        return t("catalogue.open")
+    return t("catalogue.closes", instant=format_instant(card.closes_at, visit.language))
 
 
-def _instant(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%-d %b %Y, %H:%M UTC")
+def _moment(at: int, language: Language) -> Markup:
+    """An instant as an element: its words, and the instant itself in UTC."""
+    return Markup('<time datetime="{}">{}</time>').format(_iso(at), format_instant(at, language))
 
 
 def _iso(at: int) -> str:

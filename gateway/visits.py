@@ -36,9 +36,10 @@ def routes() -> list[Route]:
 
 async def catalogue(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
-    sales = gateway.saleroom.sales.values()
-    found = [(sale.created.name, _cards(gateway, sale)) for sale in sales]
-    return pages.catalogue_page([(name, cards) for name, cards in found if cards])
+    entered = gateway.saleroom.sales.values()
+    found = [(sale.created.name, _cards(gateway, sale)) for sale in entered]
+    sales = [(name, cards) for name, cards in found if cards]
+    return pages.catalogue_page(sales, pages.Visit.of(request))
 
 
 def _cards(gateway: Gateway, sale: SaleView) -> list[pages.LotCard]:
@@ -54,7 +55,7 @@ async def lot_page(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     lot = gateway.saleroom.lot(request.path_params["auction_id"])
     if lot is None or lot.sale.created.mode != gateway.mode_of_pages:
-        return pages.not_found_page("There is no such lot.")
+        return pages.not_found_page(pages.Visit.of(request), "common.no-lot")
     session = _session(gateway, request, lot)
     consumer_id = None if session is None else gateway.identify(session.token).consumer_id
     lineage = gateway.feed.lineages[lot.shard]
@@ -73,13 +74,14 @@ async def lot_page(request: Request) -> Response:
             session=session,
             publishable_key=gateway.keys.publishable_key,
             now=gateway.clock.now(),
-        )
+        ),
+        pages.Visit.of(request),
     )
 
 
-async def sign_in(_request: Request) -> Response:
+async def sign_in(request: Request) -> Response:
     """There is no form yet."""
-    return pages.not_found_page("Open the sign-in link that the house has given you.")
+    return pages.not_found_page(pages.Visit.of(request), "common.ask-for-link")
 
 
 async def sign_in_by_link(request: Request) -> Response:
@@ -87,7 +89,7 @@ async def sign_in_by_link(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     bidder = _demo_bidder(gateway, request.path_params["code"])
     if bidder is None:
-        return pages.not_found_page("This sign-in link is not valid.")
+        return pages.not_found_page(pages.Visit.of(request), "common.no-link")
     target = request.query_params.get("next", "/")
     local = target.startswith("/") and not target.startswith(("//", "/\\"))
     response = RedirectResponse(target if local else "/", 303)

@@ -30,7 +30,7 @@ def test_every_page_has_the_strict_headers() -> None:
     for response in (
         pages.lot_page(lot()),
         pages.catalogue_page([]),
-        pages.not_found_page("No such lot."),
+        pages.not_found_page(pages.ENGLISH, "common.no-lot"),
     ):
         policy = response.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
@@ -124,10 +124,10 @@ def test_the_catalogue_links_every_lot_with_its_price() -> None:
 
 
 def test_an_unknown_page_is_a_404_in_words() -> None:
-    """The status is 404 and the text is the one given."""
-    response = pages.not_found_page("There is no lot here.")
+    """The status is 404 and the text says what is missing."""
+    response = pages.not_found_page(pages.ENGLISH, "common.no-lot")
     assert response.status_code == 404
-    assert b"There is no lot here." in response.body
+    assert b"There is no such lot." in response.body
 
 
 def test_the_demonstration_sale_is_whole() -> None:
