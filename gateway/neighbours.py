@@ -23,13 +23,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic as system_monotonic
-from typing import NamedTuple
 
 import msgspec
 import structlog
 
 from engine.streams import Gossip, StreamError
 from gateway.core.limits import Buckets
+from gateway.core.rostrum import Reach
 
 TRY_AGAIN_S = 1.0
 PRESENT_FOR_S = 3.0  # who said so longer ago is not counted: they say it every second
@@ -37,14 +37,6 @@ MOST_UNSAID = 1_000  # fingers that wait for the line: past it they are left out
 MOST_UNTOLD = 10_000  # names in one message, some 500 KB: past it the rest is counted here alone
 
 log = structlog.stdlib.get_logger()
-
-
-class Reach(NamedTuple):
-    """Who follows a lot: see ``consoles``."""
-
-    connected: int
-    can_bid: int
-    heard: int
 
 
 class _Taken(msgspec.Struct, array_like=True, tag="taken"):

@@ -14,7 +14,8 @@ import structlog
 from engine.streams import Gossip
 from gateway import neighbours
 from gateway.core.limits import Bucket, Buckets
-from gateway.neighbours import Neighbours, Reach
+from gateway.core.rostrum import Reach
+from gateway.neighbours import Neighbours
 from gateway.settings import Rate
 from tests import servers
 from tests.processes import PATIENCE_S
