@@ -22,11 +22,10 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, browsers, consoles, languages, pages, visits
+from gateway import archive, bidding, browsers, consoles, languages, pages, sign_in, visits
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
-from gateway.consoles import Consoles
 from gateway.core.limits import Buckets
 from gateway.core.problems import Problem, for_consumers, for_operators
 from gateway.core.session import Admitted, Session, Unauthorized
@@ -81,7 +80,7 @@ class Gateway:
         self.vault = Vault(keys.vault_key)
         self.monotonic = monotonic
         self.clock = LogClock(monotonic)
-        self.saleroom = Saleroom(salt=self.salt)
+        self.saleroom = Saleroom()
         self.hub = Hub(settings.price_merge_ms, asyncio.get_running_loop().call_later)
         # One installation is one house; its name tells it from others on the same server.
         house = keys.signing_key_id[:16]
@@ -116,9 +115,6 @@ class Gateway:
             hub=self.hub,
             clock=self.clock,
         )
-        self.consoles = Consoles(self, asyncio.get_running_loop().call_later)
-        self.feed.rostrum = self.consoles
-        self.neighbours.pointed_elsewhere = self.consoles.pointed
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the gateway does; the end of one is its end."""
@@ -129,7 +125,6 @@ class Gateway:
             self._evict(),
             self._follow_books(),
             self.neighbours.gossip(),
-            self.consoles.look(asyncio.sleep),
         ]
 
     # ── What a session asks (core.session.House, websocket.Desk) ─────────────────────────
@@ -329,6 +324,12 @@ async def no_such_thing(request: Request, error: Exception) -> Response:
     return PlainTextResponse(error.detail, error.status_code, error.headers)
 
 
+async def books_shut(request: Request, error: Exception) -> Response:
+    """A page that cannot be written because the books cannot be read now."""
+    log.warning("a page cannot be written", path=request.url.path, reason=str(error))
+    return pages.not_now_page(pages.Visit.of(request))
+
+
 def _is_api(request: Request) -> bool:
     return request.url.path.startswith(("/api/", "/.well-known/", *OPERATOR_PATHS))
 
@@ -417,6 +418,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/console/ticket", consoles.ticket, methods=["POST"]),
             *visits.routes(),
             *browsers.routes(),
+            *sign_in.routes(),
             *languages.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
@@ -429,7 +431,11 @@ def build(gateway: Gateway) -> Starlette:
                 expose_headers=EXPOSED,
             )
         ],
-        exception_handlers={HTTPException: no_such_thing, Exception: failed},
+        exception_handlers={
+            HTTPException: no_such_thing,
+            BooksError: books_shut,
+            Exception: failed,
+        },
     )
     app.router.redirect_slashes = False  # a path has one form
     app.state.gateway = gateway

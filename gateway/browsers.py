@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, quote
 
 import structlog
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from gateway.api import calls
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.app import Gateway
 
 COOKIE: Final = "fairwarning_session"
+LARGEST_FORM: Final = 8_192
 LIVES_S: Final = 30 * 24 * 3_600
 _TYPE: Final = "browser+jwt"
 _SECURE: Final = "https:"
@@ -156,6 +159,28 @@ def is_own(gateway: Gateway, request: Request) -> bool:
     if origin is None or origin == gateway.settings.public_url:
         return True
     return origin.partition("://")[2] == request.headers.get("host")
+
+
+async def form_of(gateway: Gateway, request: Request) -> dict[str, str]:
+    """The fields of a form that a page of ours has sent.  Raises ``HTTPException`` 403 for any
+    other, and 413 beyond what our forms hold."""
+    if not is_own(gateway, request):
+        raise HTTPException(403, "This was not sent by a page of this house.")
+    try:
+        body = await calls.body_of(request, LARGEST_FORM)
+    except Problem as problem:
+        raise HTTPException(problem.status, "The form is too large, or came too slowly.") from (
+            problem
+        )
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def to_sign_in(request: Request) -> Response:
+    """Where a page sends who is not signed in; they come back to it afterwards."""
+    query = request.url.query
+    here = f"{request.url.path}?{query}" if query else request.url.path
+    return RedirectResponse(f"/sign-in?next={quote(here, safe='/')}", 303)
 
 
 # ── What a page's script asks ────────────────────────────────────────────────────────────

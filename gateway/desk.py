@@ -55,13 +55,26 @@ async def answer(gateway: Gateway, request: Request) -> Response | None:
 def key_of(gateway: Gateway, request: Request) -> ApiKey | None:
     """The key that the desk's cookie names, where it stands and opens the page that is asked
     for; for what changes something only where a page of ours asks."""
-    if not (request.method in _SAFE or is_own(gateway, request)):
-        return None
-    key = _named(gateway, request.cookies.get(COOKIE))
+    key = signed_in_key(gateway, request)
     if key is None or not opens(key, request.url.path):
         return None
     gateway.keys_used[key.key_id] = gateway.clock.now()
     return key
+
+
+def signed_in_key(gateway: Gateway, request: Request) -> ApiKey | None:
+    """The key that this browser is signed in with, whatever it opens."""
+    if not (request.method in _SAFE or is_own(gateway, request)):
+        return None
+    token = request.cookies.get(COOKIE)
+    if token is None:
+        return None
+    now = gateway.clock.now()
+    try:
+        claims = read_signed(gateway.keys, _TYPE, token)
+    except BadToken:
+        return None
+    return None if now >= claims["exp"] * 1000 else gateway.key_ring.named(claims["key_id"], now)
 
 
 def opens(key: ApiKey, path: str) -> bool:
@@ -78,17 +91,6 @@ def first_page(key: ApiKey) -> str | None:
     """Where whoever holds the key goes first; None: it opens no page."""
     pages = ("/admin", "/console", OBJECTS)
     return next((page for page in pages if opens(key, page)), None)
-
-
-def _named(gateway: Gateway, token: str | None) -> ApiKey | None:
-    if token is None:
-        return None
-    now = gateway.clock.now()
-    try:
-        claims = read_signed(gateway.keys, _TYPE, token)
-    except BadToken:
-        return None
-    return None if now >= claims["exp"] * 1000 else gateway.key_ring.named(claims["key_id"], now)
 
 
 def shown_key(gateway: Gateway, text: str) -> ApiKey | None:

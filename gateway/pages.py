@@ -46,7 +46,9 @@ _SECURITY_HEADERS = {
         "require-trusted-types-for 'script'; trusted-types lit-html house"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With no-referrer a browser would send "Origin: null" with a form, and nobody could tell
+    # whether a page of ours had sent it.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     # A lot page holds its viewer's own standing and token: nobody else may be given it.
     "cache-control": "no-store",
@@ -184,6 +186,11 @@ def docs_page(reference: Reference, visit: Visit = ENGLISH) -> HTMLResponse:
 def not_found_page(visit: Visit, words: str) -> HTMLResponse:
     """A page that says what is not here, by the phrase *words*.  Status 404."""
     return render("not_found.html", visit, status=404, words=words)
+
+
+def not_now_page(visit: Visit) -> HTMLResponse:
+    """A page that says that what it would show cannot be looked up.  Status 503."""
+    return render("not_now.html", visit, status=503, headers={"retry-after": "2"})
 
 
 def cannot_check_page(visit: Visit, status: int, headers: Mapping[str, str]) -> HTMLResponse:

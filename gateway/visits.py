@@ -8,20 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway import pages
+from gateway import browsers, pages
+from gateway.browsers import Bidder
 from gateway.core import frames
-from gateway.core.session import Unauthorized
 from gateway.core.view import LotView, SaleView
-from gateway.keys import DemoBidder
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
-
-SESSION_COOKIE = "fairwarning_session"
-SESSION_LIVES_S = 30 * 24 * 3600
 
 
 def routes() -> list[Route]:
@@ -29,8 +25,6 @@ def routes() -> list[Route]:
     return [
         Route("/", catalogue),
         Route("/lot/{auction_id}", lot_page),
-        Route("/sign-in", sign_in),
-        Route("/sign-in/{code}", sign_in_by_link),
     ]
 
 
@@ -56,8 +50,7 @@ async def lot_page(request: Request) -> Response:
     lot = gateway.saleroom.lot(request.path_params["auction_id"])
     if lot is None or lot.sale.created.mode != gateway.mode_of_pages:
         return pages.not_found_page(pages.Visit.of(request), "common.no-lot")
-    session = _session(gateway, request, lot)
-    consumer_id = None if session is None else gateway.identify(session.token).consumer_id
+    bidder = await browsers.bidder_of(gateway, request)
     lineage = gateway.feed.lineages[lot.shard]
     return pages.lot_page(
         pages.LotPage(
@@ -70,8 +63,8 @@ async def lot_page(request: Request) -> Response:
             estimate_high=lot.catalogue.estimate_high,
             photos=lot.catalogue.photos,
             provenance=lot.catalogue.provenance,
-            snapshot=frames.snapshot(lot, lineage, consumer_id),
-            session=session,
+            snapshot=frames.snapshot(lot, lineage, bidder.consumer_id if bidder else None),
+            session=_session(gateway, bidder, lot),
             publishable_key=gateway.keys.publishable_key,
             now=gateway.clock.now(),
         ),
@@ -79,50 +72,11 @@ async def lot_page(request: Request) -> Response:
     )
 
 
-async def sign_in(request: Request) -> Response:
-    """There is no form yet."""
-    return pages.not_found_page(pages.Visit.of(request), "common.ask-for-link")
-
-
-async def sign_in_by_link(request: Request) -> Response:
-    """A demonstration bidder's link: sets the session that the pages use."""
-    gateway: Gateway = request.app.state.gateway
-    bidder = _demo_bidder(gateway, request.path_params["code"])
+def _session(gateway: Gateway, bidder: Bidder | None, lot: LotView) -> pages.Session | None:
     if bidder is None:
-        return pages.not_found_page(pages.Visit.of(request), "common.no-link")
-    target = request.query_params.get("next", "/")
-    local = target.startswith("/") and not target.startswith(("//", "/\\"))
-    response = RedirectResponse(target if local else "/", 303)
-    secure = gateway.settings.public_url.startswith("https:")
-    response.set_cookie(
-        SESSION_COOKIE,
-        request.path_params["code"],
-        max_age=SESSION_LIVES_S,
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
-    return response
-
-
-def _session(gateway: Gateway, request: Request, lot: LotView) -> pages.Session | None:
-    bidder = _demo_bidder(gateway, request.cookies.get(SESSION_COOKIE, ""))
-    if bidder is None:
-        return None
-    try:
-        gateway.identify(bidder.token)
-    except Unauthorized:
         return None
     paddle = lot.sale.paddles.get(bidder.consumer_id)
     return pages.Session(bidder.name, paddle, bidder.token, gateway.keys.publishable_key)
-
-
-def _demo_bidder(gateway: Gateway, code: str) -> DemoBidder | None:
-    bidders = gateway.keys.demo.bidders if gateway.keys.demo is not None else ()
-    for bidder in bidders:
-        if code and bidder.url.rsplit("/", 1)[-1] == code:
-            return bidder
-    return None
 
 
 def _card(lot: LotView) -> pages.LotCard:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from msgspec import UNSET
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from engine.core.messages import Mode
 from gateway import mail
@@ -65,16 +67,26 @@ async def guest(ask: Ask) -> SessionOpened:
 
 async def request_code(ask: Ask, body: CodeRequest) -> CodeSent | Reply:
     """Send a code by mail; answered alike for known and unknown addresses."""
-    email = _address(body)
-    gateway, mode = ask.gateway, ask.caller.mode
-    of_network = take(gateway, "otp_address", f"otp_address:{address_of(gateway, ask.request)}")
+    rate = await mail_code(ask.gateway, ask.request, ask.caller.mode, _address(body))
+    return Reply(CodeSent(success=True), 202, rate)
+
+
+async def mail_code(gateway: Gateway, request: Request, mode: Mode, email: str) -> dict[str, str]:
+    """Send a code to this address; the headers of the rate.  Raises ``Problem`` 429."""
+    of_network = take(gateway, "otp_address", f"otp_address:{address_of(gateway, request)}")
     index = people.email_index(gateway.vault, mode, email)
     of_mail = take(gateway, "otp_mail", f"otp_mail:{index}")
-    code = await ask.books(
-        signing_in.request_otp, gateway.keys, gateway.vault, mode, email, ask.now
+    code = await run_in_threadpool(
+        signing_in.request_otp,
+        gateway.books,
+        gateway.keys,
+        gateway.vault,
+        mode,
+        email,
+        gateway.clock.now(),
     )
     await _send(gateway, mode, email, code)
-    return Reply(CodeSent(success=True), 202, _tighter(of_network, of_mail))
+    return _tighter(of_network, of_mail)
 
 
 def _tighter(*rates: dict[str, str]) -> dict[str, str]:
