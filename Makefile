@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+CHECKS := tests/browser
 PACKAGES := engine gateway verifier loadtests tests
 
 .DEFAULT_GOAL := run
@@ -14,7 +15,7 @@ PACKAGES := engine gateway verifier loadtests tests
 run: $(VENV)/.runtime
 	@exec $(VENV)/bin/python -m gateway.house
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(CHECKS)/node_modules/.installed
 	@sh tools/chromium.sh
 	@exec $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -49,6 +50,12 @@ $(VENV)/.runtime: requirements.lock $(VENV)/.made
 # The development lock holds the runtime lock's versions and the tools: one install is both.
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.made
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# What checks the pages' scripts: only tests need it, and nothing of it is shipped.
+$(CHECKS)/node_modules/.installed: $(CHECKS)/package-lock.json
+	@sh tools/node.sh
+	@npm ci --silent --prefix $(CHECKS)
 	@touch $@
 
 $(VENV)/.made:

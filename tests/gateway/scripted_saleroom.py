@@ -11,13 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -26,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from gateway import pages
+from tests.browser.serving import serving
 
 AUCTION = "auction_214"
 NOW = 1_795_000_000_000  # the saleroom's own clock, far from the one of this machine
@@ -201,18 +199,8 @@ class Saleroom:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve on a free port of this machine until the block ends."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(self.app, log_level="error", ws="websockets-sansio", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
+        with serving(self.app) as self.url:
             yield
-        finally:
-            server.force_exit = server.should_exit = True
-            thread.join(WAIT_S)
-            listener.close()
 
     # ── the server's own thread ──────────────────────────────────────────────────────────────
 
