@@ -26,6 +26,7 @@ from gateway import archive, bidding, browsers, consoles, languages, pages, sign
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
+from gateway.consoles import Consoles
 from gateway.core.limits import Buckets
 from gateway.core.problems import Problem, for_consumers, for_operators
 from gateway.core.session import Admitted, Session, Unauthorized
@@ -80,7 +81,7 @@ class Gateway:
         self.vault = Vault(keys.vault_key)
         self.monotonic = monotonic
         self.clock = LogClock(monotonic)
-        self.saleroom = Saleroom()
+        self.saleroom = Saleroom(salt=self.salt)
         self.hub = Hub(settings.price_merge_ms, asyncio.get_running_loop().call_later)
         # One installation is one house; its name tells it from others on the same server.
         house = keys.signing_key_id[:16]
@@ -115,6 +116,9 @@ class Gateway:
             hub=self.hub,
             clock=self.clock,
         )
+        self.consoles = Consoles(self, asyncio.get_running_loop().call_later)
+        self.feed.rostrum = self.consoles
+        self.neighbours.pointed_elsewhere = self.consoles.pointed
 
     def tasks(self) -> list[Coroutine[Any, Any, None]]:
         """What runs as long as the gateway does; the end of one is its end."""
@@ -125,6 +129,7 @@ class Gateway:
             self._evict(),
             self._follow_books(),
             self.neighbours.gossip(),
+            self.consoles.look(asyncio.sleep),
         ]
 
     # ── What a session asks (core.session.House, websocket.Desk) ─────────────────────────

@@ -11,7 +11,7 @@ each session, which end when it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from engine.core.messages import Event
@@ -27,6 +27,18 @@ class Reader(Protocol):
 
     def write(self, frame: bytes) -> None:
         """Send an encoded frame, without waiting."""
+
+    @property
+    def consumer_id(self) -> str | None:
+        """Whose it is; None: a spectator's, or the house's own."""
+
+    @property
+    def is_console(self) -> bool:
+        """Does the house itself read?"""
+
+    @property
+    def has_heard(self) -> bool:
+        """Is nothing left here of what it was sent?"""
 
 
 class Own(Protocol):
@@ -132,6 +144,11 @@ class Hub:
         if channel is None:
             channel = self._channels[auction_id] = Channel(self._merge_ms, self._call_later)
         return channel
+
+    def listeners(self, auction_id: str) -> Iterable[Reader]:
+        """Whoever follows an auction and is level with it."""
+        channel = self._channels.get(auction_id)
+        return () if channel is None else channel.readers
 
     def sign_in(self, consumer_id: str, connection: Own) -> int:
         """This connection is the bidder's own; how many they have now."""

@@ -17,19 +17,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import structlog
 
 from engine.clock import LogClock
 from engine.core.codec import decode_event, encode_command, join_commands
 from engine.core.messages import (
+    Act,
+    ActDecided,
+    AutoAcceptSet,
     BidAccepted,
     BidAnswer,
+    BidsLapsed,
     Command,
     CommandRefused,
     CommandTaken,
+    ConsoleTaken,
     CreateSale,
+    Deed,
     EnterSale,
     Event,
     KeepTime,
@@ -42,6 +48,7 @@ from engine.core.messages import (
     RegisterBidder,
     RemoveSale,
     ResumeTrading,
+    RingMoved,
     UpdateSale,
     shard_of_command,
 )
@@ -56,6 +63,7 @@ CLOCK_READ_EVERY_S = 2.0
 LEADER_POLL_S = 0.05  # a lease is renewed eight times a second
 
 Key = tuple[str, str, str, int, str, str]  # auction, consumer, cmd_id and what was bid
+Wish = tuple[str, str, str, Deed]  # auction, the console's key, cmd_id and what was wished for
 Question = tuple[str, str, str]  # what it is about, who asks, and the cmd_id
 Outcome = CommandTaken | CommandRefused
 
@@ -70,6 +78,26 @@ class Waiter(Protocol):
 
     def not_taken(self, command: PlaceBid) -> None:
         """The log did not take the command: nothing entered it."""
+
+
+class Performer(Protocol):
+    """Somebody who waits to hear what became of an act of the rostrum."""
+
+    def performed(self, event: ActDecided) -> None:
+        """What became of it, durable."""
+
+    def not_performed(self, command: Act) -> None:
+        """The log did not take the command: nothing entered it."""
+
+
+class Rostrum(Protocol):
+    """Whoever shows consoles how a lot or a sale stands."""
+
+    def lot_changed(self, auction_id: str) -> None:
+        """Something about this lot, public or private, is different now."""
+
+    def sale_changed(self, sale_id: str) -> None:
+        """Another lot is in the ring, or another console sells, or bids wait or do not."""
 
 
 class _Asked:
@@ -89,7 +117,7 @@ class _Letter(NamedTuple):
 
     command: Command
     encoded: bytes
-    waiter: Waiter | _Asked
+    waiter: Waiter | Performer | _Asked | None  # None: nobody
 
 
 Batch = list[_Letter]
@@ -125,6 +153,8 @@ class Feed:
         self._outbox: Batch = []
         self._has_mail = asyncio.Event()
         self._waiters: dict[Key, list[Waiter]] = {}
+        self._performers: dict[Wish, list[Performer]] = {}
+        self.rostrum: Rostrum | None = None
         self._asked: dict[Question, list[_Asked]] = {}
 
     # ── Following ────────────────────────────────────────────────────────────────────────
@@ -155,11 +185,30 @@ class Feed:
         # A bidder's own result comes before what everybody is told of it.
         if isinstance(event, BidAnswer):
             self._answer(self.saleroom.lots[event.auction_id], event)
-        if isinstance(event, BidAccepted | LotEvent | LimitLowered):
+        if isinstance(event, BidAccepted | LotEvent | LimitLowered | BidsLapsed):
             self.hub.deliver(self.saleroom.lots[event.auction_id], event)
+        elif isinstance(event, ActDecided):
+            self._perform(place, event)
         elif isinstance(event, CommandTaken | CommandRefused):
             for asked in self._asked.pop((event.subject, event.by, event.cmd_id), ()):
                 asked.hears(event)
+        if self.rostrum is not None:
+            self._show(self.rostrum, event)
+
+    def _perform(self, place: int, event: ActDecided) -> None:
+        lot = self.saleroom.lots.get(event.auction_id)
+        # Whose bid was refused is told that and why: once, and before the console hears of it.
+        if lot is not None and lot.places and lot.places[-1] == place:
+            self.hub.deliver(lot, event)
+        wish = (event.auction_id, event.by, event.cmd_id, event.deed)
+        for performer in self._performers.pop(wish, ()):
+            performer.performed(event)
+
+    def _show(self, rostrum: Rostrum, event: Event) -> None:
+        if isinstance(event, RingMoved | ConsoleTaken | AutoAcceptSet):
+            rostrum.sale_changed(event.sale_id)
+        elif isinstance(event, BidAnswer | LotEvent | LimitLowered | BidsLapsed):
+            rostrum.lot_changed(event.auction_id)
 
     def _answer(self, lot: LotView, event: BidAnswer) -> None:
         answer = event.answer
@@ -181,6 +230,24 @@ class Feed:
         letter = _Letter(command, encode_command(command), waiter)
         self._waiters.setdefault(_key(command), []).append(waiter)
         self._outbox.append(letter)
+        self._has_mail.set()
+
+    def perform(self, command: Act, performer: Performer) -> None:
+        """Append an act of the rostrum; *performer* hears what became of it.
+
+        Raises what ``encode_command`` does; nothing is appended then.
+        """
+        if not self.takes_bids or len(self._outbox) >= MOST_WAITING:
+            performer.not_performed(command)
+            return
+        letter = _Letter(command, encode_command(command), performer)
+        self._performers.setdefault(_wish(command), []).append(performer)
+        self._outbox.append(letter)
+        self._has_mail.set()
+
+    def leave_console(self, command: LeaveConsole) -> None:
+        """Append that a console is gone; nobody waits to hear of it."""
+        self._outbox.append(_Letter(command, encode_command(command), None))
         self._has_mail.set()
 
     async def command(self, command: Command, within_s: float = 5.0) -> Outcome | None:
@@ -225,7 +292,7 @@ class Feed:
         """Wait until every submitted command has its answer, or the patience is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                while self._waiters or self._asked:
+                while self._waiters or self._performers or self._asked:
                     await asyncio.sleep(0.01)  # answers come one by one, new bids between them
 
     async def deliver_mail(self) -> None:
@@ -247,10 +314,12 @@ class Feed:
         for command, _, waiter in batch:
             if isinstance(waiter, _Asked):
                 waiter.hears(None)
-            else:
-                assert isinstance(command, PlaceBid)
-                self.forget(command, waiter)
-                waiter.not_taken(command)
+            elif isinstance(command, PlaceBid):
+                self.forget(command, cast(Waiter, waiter))
+                cast(Waiter, waiter).not_taken(command)
+            elif isinstance(command, Act):
+                for performer in self._performers.pop(_wish(command), ()):
+                    performer.not_performed(command)
 
     # ── Asking ───────────────────────────────────────────────────────────────────────────
 
@@ -293,6 +362,10 @@ class Feed:
         except StreamError as error:
             missing["log"] = str(error)
         return missing
+
+
+def _wish(command: Act) -> Wish:
+    return (command.auction_id, command.by, command.cmd_id, command.deed)
 
 
 def _key(command: PlaceBid) -> Key:

@@ -26,7 +26,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 from websockets.server import ServerProtocol
 
-from engine.core.messages import BidAnswer, BidRefused, PlaceBid
+from engine.core.messages import Act, ActDecided, BidAnswer, BidRefused, PlaceBid
 from engine.streams import StreamError
 from gateway import bidding
 from gateway.api.access import address_of
@@ -37,6 +37,8 @@ from gateway.core.session import (
     Action,
     Admitted,
     Follow,
+    Perform,
+    Point,
     Prepare,
     Redeem,
     Send,
@@ -184,9 +186,14 @@ class LiveSocket(WebSocketsSansIOProtocol):
             elif isinstance(action, Submit):
                 self.gateway.feed.submit(action.command, self)
             elif isinstance(action, Follow):
-                self.following.follow(action)
+                self._follow(action)
             elif isinstance(action, Unfollow):
                 self.following.unfollow(action.auction_id)
+                self.gateway.consoles.unfollow(action.auction_id, self)
+            elif isinstance(action, Perform):
+                self.gateway.feed.perform(action.command, self)
+            elif isinstance(action, Point):
+                self.gateway.consoles.point(action.auction_id, action.paddle, action.on)
             elif isinstance(action, SignedIn):
                 self._sign_in(action)
             elif isinstance(action, Prepare):
@@ -195,6 +202,11 @@ class LiveSocket(WebSocketsSansIOProtocol):
                 self._send_out(self._redeem(action))
             else:
                 self.end(action.code, action.reason)
+
+    def _follow(self, request: Follow) -> None:
+        self.following.follow(request)
+        if self.is_console:
+            self.gateway.consoles.follow(request.auction_id, self)
 
     def _sign_in(self, person: SignedIn) -> None:
         if person.session_id:
@@ -228,6 +240,19 @@ class LiveSocket(WebSocketsSansIOProtocol):
         """The log does not take bids now: the cmdId is unused."""
         if not self.disconnected:
             self._send_back(command.auction_id, command.cmd_id)
+
+    def performed(self, event: ActDecided) -> None:
+        """The console's act is decided and durable."""
+        if not self.disconnected:
+            lot = self.gateway.saleroom.lots[event.auction_id]
+            self.write(frames.encode(frames.act_result(lot, event)))
+
+    def not_performed(self, command: Act) -> None:
+        """The log takes nothing now: the cmdId is unused."""
+        if not self.disconnected:
+            message = "The log takes nothing now. Nothing has been done: send it again."
+            named = {"cmdId": command.cmd_id, "auctionId": command.auction_id}
+            self.write(frames.encode(frames.error("overloaded", message, **named)))
 
     def _send_back(self, auction_id: str, cmd_id: str) -> None:
         message = "Bidding is unavailable. Your bid has not been placed: send it again."
@@ -276,6 +301,23 @@ class LiveSocket(WebSocketsSansIOProtocol):
             self.gateway.feed.submit(prepared, self)
         else:
             self.answered(lot, prepared)
+
+    # ── Being a reader (fanout.Reader) ───────────────────────────────────────────────────
+
+    @property
+    def consumer_id(self) -> str | None:
+        """Whose connection it is; None: a spectator's, or the house's own."""
+        return None if self.session is None else self.session.consumer_id
+
+    @property
+    def is_console(self) -> bool:
+        """Is it a console's?"""
+        return self.session is not None and self.session.role == "auctioneer"
+
+    @property
+    def has_heard(self) -> bool:
+        """Has everything that it was sent left this process?"""
+        return self.transport.get_write_buffer_size() == 0
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────
 
@@ -359,6 +401,11 @@ class LiveSocket(WebSocketsSansIOProtocol):
             return
         self.session.closed = True
         self.following.leave()
+        if self.is_console:
+            self.gateway.consoles.leave(self.session.name, self)
+        for auction_id, paddle in self.session.pointing.items():
+            self.gateway.consoles.point(auction_id, paddle, False)
+        self.session.pointing.clear()
         self.gateway.hub.leave(self.session_id, self)
         self.gateway.sockets.pop(self, None)
 

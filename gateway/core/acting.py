@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from engine.core.messages import MAX_AMOUNT
+from engine.core import messages
+from engine.core.messages import MAX_AMOUNT, Deed
 
 _WHOLE = 2**53
 CmdId = Annotated[str, Meta(pattern=r"\A[\x21-\x7e]{1,64}\Z")]
@@ -53,7 +54,7 @@ class Called(Act, frozen=True, tag="bid"):
     channel: Literal["room", "phone", "left"]
     amount: Amount
     paddle: Paddle | None = None
-    max: bool = False  # the amount is a limit, to be bid up to
+    max: Amount | None = None  # of a left bid: the limit
     house: bool = False  # for the seller, where the sale's terms allow it
 
 
@@ -155,6 +156,56 @@ AnyAct = (
     | Message
 )
 _decoder: Any = msgspec.json.Decoder(AnyAct)
+
+
+# Those that name a bid: its id means something to the house alone.
+OfBid = Take | Refuse | Reinstate
+
+
+def deed_of(act: Act, bid: tuple[str, str] = ("", "")) -> Deed:
+    """What the log is told of an act.  *bid*: consumer and cmd_id of the bid that it names."""
+    match act:
+        case OpenIt():
+            return messages.Open(act.opening)
+        case Ask():
+            return messages.Ask(act.amount)
+        case Step():
+            return messages.Step(act.amount)
+        case Called():
+            return messages.FloorBid(act.channel, act.amount, act.paddle, act.max, act.house)
+        case Take():
+            return messages.Take(*bid)
+        case Refuse():
+            return messages.Refuse(*bid)
+        case Reinstate():
+            return messages.Reinstate(*bid)
+        case AutoAccept():
+            return messages.AutoAccept(act.on)
+        case Hammer():
+            return messages.Hammer(act.paddle, act.price)
+        case Skip():
+            return messages.Skip(act.to)
+        case Undo():
+            return messages.Undo(act.to_seq)
+        case LowerReserve():
+            return messages.LowerReserve(act.amount)
+        case Message():
+            return messages.Say(act.text)
+        case _:
+            return _PLAIN[type(act)]
+
+
+_PLAIN: dict[type, Deed] = {
+    FairWarning: messages.FairWarning(),
+    FinalCall: messages.FinalCall(),
+    Pause: messages.Pause(),
+    Unpause: messages.Unpause(),
+    TakeOver: messages.TakeOver(),
+    SellSubject: messages.SellSubject(),
+    PassIt: messages.Pass(),
+    Withdraw: messages.Withdraw(),
+    Reopen: messages.Reopen(),
+}
 
 
 def read(text: str) -> Act:

@@ -14,13 +14,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from engine.core.messages import (
+    ActDecided,
     Answer,
+    AskingSet,
     BidAccepted,
     BidAnswer,
+    BidCalled,
     BidCanceled,
     BidRefused,
+    BidsLapsed,
+    BidsUndone,
+    CallMade,
     Catalogue,
     Event,
     LimitLowered,
@@ -30,14 +37,17 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUnpaused,
     LotUpdated,
     LotWithdrawn,
+    MessageSaid,
     PriceDropped,
     PublicState,
     Refusal,
+    ReserveLowered,
     Standing,
     State,
     Terms,
@@ -45,7 +55,7 @@ from engine.core.messages import (
 from gateway.core import acting, wording
 from gateway.core.acting import Act, Amount, AuctionId, CmdId, Seq
 from gateway.core.problems import Problem, for_sockets
-from gateway.core.view import LOT_EVENTS, LotView, money_of
+from gateway.core.view import LOT_EVENTS, UPDATES, LotView, is_refusal, money_of
 
 Json = dict[str, Any]
 PAGE = 500  # events that a resuming reader is sent at once
@@ -178,7 +188,7 @@ def error(code: str, message: str, **more: Any) -> Json:
 def result(lot: LotView, event: BidAnswer) -> Json:
     """A bid's answer, for the one who bid."""
     answer: Answer = event.answer
-    return {
+    frame = {
         "type": "result",
         "cmdId": event.cmd_id,
         "auctionId": event.auction_id,
@@ -192,6 +202,31 @@ def result(lot: LotView, event: BidAnswer) -> Json:
         "code": answer.code,
         "message": None if answer.code is None else wording.refusal(answer, lot.money),
     }
+    if answer.waiting:
+        frame["outcome"] = "waiting"
+        frame["bidId"] = lot.bid_id(event.consumer_id, event.cmd_id)
+    return frame
+
+
+def act_result(lot: LotView, event: ActDecided) -> Json:
+    """What became of an act, for the console that wished for it."""
+    frame = {
+        "type": "result",
+        "cmdId": event.cmd_id,
+        "auctionId": event.auction_id,
+        "seq": event.seq,
+        "at": event.at,
+        "outcome": "accepted" if event.code is None else "refused",
+        "status": "NOT_BID",
+        "price": event.price,
+        "askingBid": event.asking_bid,
+        "wouldPass": event.would_pass,
+        "code": event.code,
+        "message": None if event.code is None else wording.objection(event, lot.money),
+    }
+    if event.bid is not None:
+        frame["bidId"] = lot.bid_id(*event.bid)
+    return frame
 
 
 def too_low(lot: LotView, consumer_id: str, cmd_id: str, amount: int) -> Json:
@@ -216,8 +251,8 @@ def snapshot(lot: LotView, lineage: str, consumer_id: str | None) -> Json:
         "auction": {
             **_shown(lot, lot.terms, lot.catalogue, now),
             "saleId": lot.sale.created.sale_id,
-            "phase": None,
-            "channel": "online",
+            "phase": now.phase,
+            "channel": now.channel,
             "outcome": _outcome(lot),
         },
         "you": None if consumer_id is None else you(lot, consumer_id),
@@ -271,7 +306,7 @@ def _shown(lot: LotView, terms: Terms, catalogue: Catalogue, now: PublicState) -
 
 def _after(terms: Terms, now: PublicState) -> Json:
     """What every public event carries, as it is after it."""
-    return {
+    shown = {
         "price": now.price,
         "askingBid": now.asking_bid,
         "paddle": now.paddle,
@@ -281,6 +316,10 @@ def _after(terms: Terms, now: PublicState) -> Json:
         "status": _status(terms, now),
         "closesAt": now.closes_at,
     }
+    if terms.format == "live":
+        # Any event may end what the last one began: a call, and who leads from where.
+        shown |= {"phase": now.phase, "channel": now.channel}
+    return shown
 
 
 def _status(terms: Terms, now: PublicState) -> str:
@@ -292,7 +331,12 @@ def _status(terms: Terms, now: PublicState) -> str:
 def _outcome(lot: LotView) -> str | None:
     if lot.now.state is State.WITHDRAWN:
         return "withdrawn"
-    return lot.outcome if lot.outcome in ("sold", "passed") else None
+    return None if lot.outcome == "canceled" else lot.outcome
+
+
+def finger(auction_id: str, paddle: int, on: bool) -> Json:
+    """For consoles: whose finger is on the button, or is not any more."""
+    return {"type": "finger", "auctionId": auction_id, "paddle": paddle, "on": on}
 
 
 # ── Public events ────────────────────────────────────────────────────────────────────────
@@ -310,6 +354,11 @@ _TYPES: dict[type, str] = {
     LotCanceled: "closed",
     LotWithdrawn: "closed",
     LotSettled: "settled",
+    AskingSet: "updated",
+    ReserveLowered: "updated",
+    MessageSaid: "message",
+    BidsUndone: "undone",
+    LotReopened: "reopened",
 }
 
 
@@ -320,28 +369,45 @@ def public(lot: LotView, event: Event) -> Json | None:
     """
     if isinstance(event, BidAccepted):
         return None if event.why is None else _price(lot, event, event.why)
+    if isinstance(event, BidCalled):
+        return _price(lot, event, event.why)
     if type(event) not in LOT_EVENTS:
         return None
     assert isinstance(event, LotEvent)
     terms = event.terms if isinstance(event, LotUpdated) else lot.terms
-    frame = {
-        "type": _TYPES[type(event)],
+    return {
+        "type": event.phase if isinstance(event, CallMade) else _TYPES[type(event)],
         "auctionId": event.auction_id,
         "seq": event.after.seq,
         "at": event.at,
         **_after(terms, event.after),
+        **_added(lot, event),
     }
-    if frame["type"] == "updated":
-        frame["changed"] = _changed(lot, event)
-    elif isinstance(event, LotExtended):
-        frame["extensions"] = event.after.extensions
-    elif isinstance(event, LotClosed):
-        frame["outcome"] = event.outcome
-    elif isinstance(event, LotCanceled):
-        frame["outcome"] = "canceled"
-    elif isinstance(event, LotWithdrawn):
-        frame["outcome"] = "withdrawn"
-    return frame
+
+
+def _added(lot: LotView, event: LotEvent) -> Json:
+    """What an event says beside the state after it."""
+    match event:
+        case LotOpened() if event.opening is None:
+            return {}
+        case LotExtended():
+            return {"extensions": event.after.extensions}
+        case LotClosed():
+            return {"outcome": event.outcome}
+        case LotCanceled():
+            return {"outcome": "canceled"}
+        case LotWithdrawn():
+            return {"outcome": "withdrawn"}
+        case MessageSaid():
+            return {"text": event.text}
+        case BidsUndone():
+            return {"toSeq": event.to_seq, "reason": event.reason}
+        case LotReopened():
+            return {"reason": event.reason}
+        case _ if isinstance(event, UPDATES):
+            return {"changed": _changed(lot, event)}
+        case _:
+            return {}
 
 
 def _changed(lot: LotView, event: LotEvent) -> Json:
@@ -351,20 +417,26 @@ def _changed(lot: LotView, event: LotEvent) -> Json:
     was = _shown(lot, terms, catalogue, before.now)
     if isinstance(event, LotUpdated):
         terms, catalogue = event.terms, event.catalogue
+    elif isinstance(event, LotOpened) and event.opening is not None:
+        terms = replace(terms, opening=event.opening)
     shown = _shown(lot, terms, catalogue, event.after)
     return {name: value for name, value in shown.items() if value != was[name]}
 
 
-def _price(lot: LotView, event: BidAccepted, why: str) -> Json:
+def _price(lot: LotView, event: BidAccepted | BidCalled, why: str) -> Json:
     return {
         "type": "price",
         "auctionId": event.auction_id,
         "seq": event.after.seq,
-        "at": event.answer.at,
+        "at": _instant(event),
         **_after(lot.terms, event.after),
-        "channel": "online",
+        "channel": event.after.channel,
         "why": why,
     }
+
+
+def _instant(event: BidAccepted | BidCalled) -> int:
+    return event.at if isinstance(event, BidCalled) else event.answer.at
 
 
 # ── Personal events ──────────────────────────────────────────────────────────────────────
@@ -377,11 +449,15 @@ def personal(lot: LotView, event: Event) -> list[tuple[str, Json]]:
     """
     if isinstance(event, BidAccepted):
         return _of_bid(lot, event)
+    if isinstance(event, BidCalled):
+        return _of_call(lot, event)
+    if isinstance(event, ActDecided | BidsLapsed):
+        return _of_waiting(lot, event)
     if isinstance(event, BidCanceled) and event.promoted is not None:
         limit = lot.before[event.after.seq].promoted_limit
         return [(event.promoted, _winning(event.auction_id, event.after, event.at, limit))]
     if isinstance(event, LimitLowered):
-        frame = _winning(event.auction_id, lot.lowered[event], event.at, event.limit)
+        frame = _winning(event.auction_id, lot.silent[event], event.at, event.limit)
         return [(event.consumer_id, frame)]
     if isinstance(event, LotSettled | LotCanceled):
         return _of_end(lot, event)
@@ -390,15 +466,62 @@ def personal(lot: LotView, event: Event) -> list[tuple[str, Json]]:
 
 def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
     answer = event.answer
-    if answer.status != "WINNING":
-        # Where nobody is bid for there is nobody who has passed it at once.
-        if not lot.takes_limits:
-            return []
-        return [(event.consumer_id, _outbid(event, "tie" if event.tied else "proxy"))]
-    told = [(event.consumer_id, _winning(lot.auction_id, event.after, answer.at, answer.amount))]
+    told: list[tuple[str, Json]] = []
+    if event.by and event.channel == "online":  # it had waited, and was taken
+        whose = (event.consumer_id, event.cmd_id)
+        told.append((event.consumer_id, _decided(lot, whose, answer.seq, answer.at)))
+    if answer.status == "WINNING":
+        frame = _winning(lot.auction_id, event.after, answer.at, answer.amount)
+        told.append((event.consumer_id, frame))
+        if event.beaten is not None:
+            told.append((event.beaten, _outbid(event, "bid")))
+    # Where nobody is bid for there is nobody who has passed it at once; and a limit that was
+    # left before the opening has no price to be passed by.
+    elif lot.takes_limits and event.after.price is not None:
+        told.append((event.consumer_id, _outbid(event, "tie" if event.tied else "proxy")))
+    return told
+
+
+def _of_call(lot: LotView, event: BidCalled) -> list[tuple[str, Json]]:
+    limit = lot.bidders[event.consumer_id].limit
+    told = [(event.consumer_id, _winning(event.auction_id, event.after, event.at, limit))]
     if event.beaten is not None:
         told.append((event.beaten, _outbid(event, "bid")))
     return told
+
+
+def _of_waiting(lot: LotView, event: ActDecided | BidsLapsed) -> list[tuple[str, Json]]:
+    """Bids that waited, and that the rostrum has not taken."""
+    if isinstance(event, ActDecided):
+        if not is_refusal(event) or event.bid is None:
+            return []
+        message = wording.refused_by_rostrum(event.reason)
+        frame = _decided(lot, event.bid, event.seq, event.at, "refused", message)
+        return [(event.bid[0], frame)]
+    seq = lot.silent[event].seq
+    message = wording.lapsed(event.code)
+    return [(key[0], _decided(lot, key, seq, event.at, event.code, message)) for key in event.bids]
+
+
+def _decided(
+    lot: LotView,
+    bid: tuple[str, str],
+    seq: int,
+    at: int,
+    code: Refusal | None = None,
+    message: str | None = None,
+) -> Json:
+    return {
+        "type": "decided",
+        "bidId": lot.bid_id(*bid),
+        "cmdId": bid[1],
+        "auctionId": lot.auction_id,
+        "seq": seq,
+        "at": at,
+        "outcome": "accepted" if code is None else "refused",
+        "code": code,
+        "message": message,
+    }
 
 
 def _of_end(lot: LotView, event: LotSettled | LotCanceled) -> list[tuple[str, Json]]:
@@ -429,15 +552,15 @@ def _winning(auction_id: str, after: PublicState, at: int, limit: int | None) ->
     }
 
 
-def _outbid(event: BidAccepted, why: str) -> Json:
+def _outbid(event: BidAccepted | BidCalled, why: str) -> Json:
     return {
         "type": "outbid",
         "auctionId": event.auction_id,
-        "seq": event.answer.seq,
-        "at": event.answer.at,
+        "seq": event.after.seq if isinstance(event, BidCalled) else event.answer.seq,
+        "at": _instant(event),
         "price": event.after.price,
         "askingBid": event.after.asking_bid,
         "paddle": event.after.paddle,
-        "channel": "online",
+        "channel": event.after.channel,
         "why": why,
     }

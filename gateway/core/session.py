@@ -13,13 +13,13 @@ what comes meanwhile waits.  A ``result`` is not made here: it comes from the lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import UNSET
 
-from engine.core.messages import Kind, Mode, PlaceBid, State
-from gateway.core import frames
-from gateway.core.frames import Bid, Hello, Json, Ping, Request, Subscribe, Unsubscribe
+from engine.core.messages import Act, Kind, Mode, PlaceBid, State
+from gateway.core import acting, frames
+from gateway.core.frames import Bid, Finger, Hello, Json, Ping, Request, Subscribe, Unsubscribe
 from gateway.core.limits import Bucket, Buckets, Limit
 from gateway.core.view import LotView, Saleroom
 
@@ -31,6 +31,14 @@ MOST_EARLY = 20  # messages that wait while a ticket is checked: the burst of ME
 
 NOT_SIGNED_IN = 4401
 POLICY = 1008
+
+
+class _Rate(NamedTuple):
+    per_second: float
+    burst: int
+
+
+FINGERS = _Rate(4.0, 4)  # more are left out: the next says the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,13 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
+class Perform:
+    """Append this act of the console to the log; its answer comes from there."""
+
+    command: Act
+
+
+@dataclass(frozen=True, slots=True)
 class Prepare:
     """Have what is bid held in the books, then append the command to the log."""
 
@@ -94,7 +109,16 @@ class Redeem:
     ticket: str
 
 
-Action = Send | Close | Follow | Unfollow | SignedIn | Submit | Prepare | Redeem
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Show the auction's consoles that this paddle's finger is on the button, or is gone."""
+
+    auction_id: str
+    paddle: int
+    on: bool
+
+
+Action = Send | Close | Follow | Unfollow | SignedIn | Submit | Perform | Prepare | Redeem | Point
 Role = Literal["spectator", "bidder", "auctioneer"]
 
 
@@ -143,9 +167,13 @@ class Session:
         self.consumer_id: str | None = None
         self.expires_at = 0
         self.mode: Mode = "test"
+        self.role: Role = "spectator"
+        self.key_id = ""  # of the house, that a console was opened with
         self.welcomed = False
         self.closed = False
         self._messages = Bucket(rate) if rate is not None else None
+        self.pointing: dict[str, int] = {}  # auctions with this finger on their button: the paddle
+        self._fingers = Bucket(FINGERS)
         self._invalid = 0
         self._breached_at: float | None = None
         self._early: list[str] | None = None  # what came while a ticket is checked
@@ -221,10 +249,11 @@ class Session:
         self.mode = admitted.mode
         self.welcomed = True
         self._invalid = 0
-        role = admitted.role or ("spectator" if admitted.consumer_id is None else "bidder")
+        self.role = admitted.role or ("spectator" if admitted.consumer_id is None else "bidder")
+        self.key_id = admitted.session_id if self.role == "auctioneer" else ""
         now = self.house.log_now()
-        welcome = frames.welcome(self.name, role, self.consumer_id, now, PING_MS)
-        if role == "spectator":
+        welcome = frames.welcome(self.name, self.role, self.consumer_id, now, PING_MS)
+        if self.role == "spectator":
             return [Send(welcome)]
         return [SignedIn(self.consumer_id, admitted.session_id), Send(welcome)]
 
@@ -233,6 +262,8 @@ class Session:
     def _handle(self, request: Request, now: float) -> list[Action]:
         if isinstance(request, Bid):
             return self._bid(request, now)
+        if isinstance(request, acting.Act):
+            return self._act(request)
         if isinstance(request, Hello):
             return self._invalid_frame("hello was said before", {})
         self._invalid = 0
@@ -243,6 +274,8 @@ class Session:
             return [Unfollow(request.auction_id)]
         if lot is None or lot.now.state is State.WITHDRAWN:
             return [_not_found(request.auction_id)]
+        if isinstance(request, Finger):
+            return self._point(lot, request, now)
         assert isinstance(request, Subscribe)
         return [Follow(request.auction_id, request.lineage, request.seq)]
 
@@ -280,6 +313,52 @@ class Session:
             return Send(frames.too_low(lot, consumer_id, bid.cmd_id, bid.amount))
         return Submit(self.house.seal(lot, consumer_id, bid.cmd_id, bid.amount))
 
+    # ── Selling ──────────────────────────────────────────────────────────────────────────
+
+    def _act(self, act: acting.Act) -> list[Action]:
+        """What a console does; whether it can be done, the log says."""
+        self._invalid = 0
+        named = {"cmdId": act.cmd_id, "auctionId": act.auction_id}
+        if self.role != "auctioneer":
+            return [Send(frames.error("unauthorized", "Only a console sells.", **named))]
+        lot = self._lot(act.auction_id)
+        if lot is None or lot.now.state is State.WITHDRAWN:
+            return [_not_found(act.auction_id, cmdId=act.cmd_id)]
+        bid = ("", "")
+        if isinstance(act, acting.OfBid):
+            found = lot.bid_named(act.bid_id)
+            if found is None:
+                return [Send(frames.error("not_found", "There is no such bid.", **named))]
+            bid = found
+        deed = acting.deed_of(act, bid)
+        return [
+            Perform(
+                Act(
+                    act.auction_id,
+                    deed,
+                    act.cmd_id,
+                    self.key_id,
+                    self.name,
+                    act.seen,
+                    act.reason or "",
+                )
+            )
+        ]
+
+    def _point(self, lot: LotView, finger: Finger, now: float) -> list[Action]:
+        if self.consumer_id is None:
+            named = {"auctionId": finger.auction_id}
+            return [Send(frames.error("unauthorized", "Sign in to bid.", **named))]
+        if not finger.on:  # once for each that went on, however fast they come
+            paddle = self.pointing.pop(lot.auction_id, None)
+            return [] if paddle is None else [Point(lot.auction_id, paddle, False)]
+        paddle = lot.sale.paddles.get(self.consumer_id)
+        # Of somebody without a paddle there is nothing that the rostrum could call.
+        if paddle is None or not _shows_fingers(lot) or self._fingers.take(now):
+            return []
+        self.pointing[lot.auction_id] = paddle
+        return [Point(lot.auction_id, paddle, True)]
+
     # ── What is wrong ────────────────────────────────────────────────────────────────────
 
     def _breach(self, wait_ms: int, now: float, named: Json) -> list[Action]:
@@ -309,6 +388,10 @@ class Session:
 def was_taken(lot: LotView, consumer_id: str, cmd_id: str) -> bool:
     """Has the log accepted a bid with this id?  Then it has an answer to whatever comes with it."""
     return any(b.cmd_id == cmd_id and b.consumer_id == consumer_id for b in lot.bids or ())
+
+
+def _shows_fingers(lot: LotView) -> bool:
+    return lot.is_live and lot.now.state is State.OPEN and lot.sale.created.terms.fingers
 
 
 def _kind(lot: LotView, bid: Bid) -> Kind:

@@ -18,13 +18,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, NamedTuple, get_args
 
+from msgspec.structs import replace
+
 from engine.core.messages import (
+    ActDecided,
     Admission,
+    AskingSet,
+    AutoAcceptSet,
     BidAccepted,
+    BidCalled,
     BidCanceled,
     BidderRegistered,
     BiddingEnded,
+    BidRefused,
+    BidsLapsed,
+    BidsUndone,
+    BidWaiting,
     Catalogue,
+    Channel,
+    ConsoleTaken,
     CreateSale,
     Event,
     Format,
@@ -34,6 +46,7 @@ from engine.core.messages import (
     LotClosed,
     LotEvent,
     LotOpened,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUpdated,
@@ -42,6 +55,9 @@ from engine.core.messages import (
     Outcome,
     PriceDropped,
     PublicState,
+    Refuse,
+    ReserveLowered,
+    RingMoved,
     SaleCreated,
     SaleRemoved,
     SaleUpdated,
@@ -50,11 +66,23 @@ from engine.core.messages import (
     Void,
     Win,
 )
+from gateway.core.naming import bid_id
 
 BidderStatus = Literal["NOT_BID", "ACTIVE", "OUTBID", "WINNING", "WON", "LOST"]
-Told = BidAccepted | LimitLowered | LotEvent  # what somebody is told of
+# Private to a bidder or two, and nothing of it is public.
+Silent = LimitLowered | BidsLapsed | ActDecided
+Told = BidAccepted | Silent | LotEvent  # what somebody is told of
 LOT_EVENTS = frozenset(get_args(LotEvent))
-UPDATES = (LotUpdated, PriceDropped, BidCanceled, LotSettling)  # told as what they changed
+# Told as what they changed.
+UPDATES = (
+    LotUpdated,
+    LotOpened,
+    PriceDropped,
+    BidCanceled,
+    LotSettling,
+    AskingSet,
+    ReserveLowered,
+)
 SEALED: frozenset[Format] = frozenset(("sealed_first", "sealed_second", "uniform"))
 # Events of a lot that are kept for those who resume: a page of a resume, minutes of a busy lot,
 # and some 400 KB at most.
@@ -72,11 +100,39 @@ class TakenBid(NamedTuple):
     commitment: str = ""  # of a sealed bid
     void: Void | None = None  # why a sealed bid does not stand, found when it was opened
     canceled_at: int | None = None  # when it was taken back
+    undone_at: int | None = None  # when the rostrum took it back
+    seq: int = 0  # the public seq that its bidder was answered
+    channel: Channel = "online"
+    paddle: int = 0  # 0: whoever bid has none
+    is_limit: bool = False
+    led: bool = False  # it led when it came
+    house: bool = False  # for the consignor: nobody is told before the sale is over
 
     @property
     def canceled(self) -> bool:
-        """Was it taken back?"""
-        return self.canceled_at is not None
+        """Was it taken back, by its bidder or by the rostrum?"""
+        return self.canceled_at is not None or self.undone_at is not None
+
+
+class WaitingBid(NamedTuple):
+    """An online bid that the rostrum has not decided, or has refused."""
+
+    consumer_id: str
+    cmd_id: str
+    paddle: int
+    amount: int
+    at: int
+    seq: int
+
+
+BidKey = tuple[str, str]  # consumer and cmd_id
+
+
+class Control(NamedTuple):
+    """Which console sells."""
+
+    session: str
+    by: str  # the key of the house that opened it
 
 
 @dataclass(slots=True)
@@ -110,6 +166,9 @@ class SaleView:
     paddles: dict[str, int] = field(default_factory=dict)  # by consumer
     registrations: dict[str, RegistrationView] = field(default_factory=dict)  # by consumer
     auction_ids: list[str] = field(default_factory=list)  # without those that were withdrawn
+    ring: str | None = None  # the auction that is being sold live
+    control: Control | None = None
+    auto_accept: bool = True  # online bids on live lots stand at once
 
 
 class Before(NamedTuple):
@@ -132,6 +191,7 @@ class LotView:
     catalogue: Catalogue
     increment: int  # the step in force
     now: PublicState
+    salt: bytes  # the house's secret, which bids' ids are made with
     at: int  # of the last public event: nobody is to learn when a silent one came
     added_at: int = 0
     revision: int = 0
@@ -151,8 +211,12 @@ class LotView:
     recent: deque[Told] = field(default_factory=lambda: deque(maxlen=RECENT))
     # What the event of this public seq has changed can be told only by what was before it.
     before: dict[int, Before] = field(default_factory=dict)
-    # As it was when a limit was lowered, which itself says nothing of the lot.
-    lowered: dict[LimitLowered, PublicState] = field(default_factory=dict)
+    # As it was when something came about that itself says nothing of the lot.
+    silent: dict[Silent, PublicState] = field(default_factory=dict)
+    # Sold live: what the rostrum has yet to decide, what it refused, and its own step.
+    waiting: dict[BidKey, WaitingBid] = field(default_factory=dict)
+    refused: dict[BidKey, WaitingBid] = field(default_factory=dict)
+    step: int | None = None
 
     @property
     def opens_at(self) -> int | None:
@@ -195,6 +259,23 @@ class LotView:
         return self.terms.buy_now if self.now.reserve != "met" else None
 
     @property
+    def is_live(self) -> bool:
+        """Is it sold from a rostrum?"""
+        return self.terms.format == "live"
+
+    def bid_id(self, consumer_id: str, cmd_id: str) -> str:
+        """The id that a bid of this lot has outside."""
+        return bid_id(self.auction_id, consumer_id, cmd_id, self.salt)
+
+    def bid_named(self, name: str) -> BidKey | None:
+        """The bid of this id, taken, waiting or refused; None: there is none."""
+        taken = ((bid.consumer_id, bid.cmd_id) for bid in reversed(self.bids or ()))
+        for key in (*self.waiting, *self.refused, *taken):
+            if self.bid_id(*key) == name:
+                return key
+        return None
+
+    @property
     def leader(self) -> str | None:
         """Who would win if the hammer fell now; None also where several places are sold."""
         if self.terms.winner_count != 1:
@@ -211,6 +292,8 @@ class LotView:
         bidder = self.bidders.get(consumer_id)
         if bidder is None or not bidder.stands:
             return "NOT_BID"
+        if self.outcome == "withdrawn":
+            return "LOST"
         if self.ended:
             settled = self.now.state is State.SETTLED
             return "WON" if settled and self.win_of(consumer_id) is not None else "LOST"
@@ -255,6 +338,7 @@ class Saleroom:
 
     sales: dict[str, SaleView] = field(default_factory=dict)
     lots: dict[str, LotView] = field(default_factory=dict)  # withdrawn ones too: see ``lot``
+    salt: bytes = b""  # the house's secret, which bids' ids are made with
 
     def lot(self, auction_id: str) -> LotView | None:
         """The lot of this id; None where there is none, or where it was withdrawn."""
@@ -285,6 +369,15 @@ class Saleroom:
             self._add(shard, event)
         elif isinstance(event, LimitLowered):
             self._lower(place, event)
+        elif isinstance(event, BidWaiting | BidRefused | BidsLapsed | ActDecided):
+            self._fold_waiting(place, event)
+        elif isinstance(event, RingMoved):
+            self.sales[event.sale_id].ring = event.auction_id
+        elif isinstance(event, ConsoleTaken):
+            control = Control(event.session, event.by) if event.session else None
+            self.sales[event.sale_id].control = control
+        elif isinstance(event, AutoAcceptSet):
+            self.sales[event.sale_id].auto_accept = event.on
         elif isinstance(event, BiddingEnded):
             self.lots[event.auction_id].bidding_ended_at = event.at
         elif isinstance(event, SaleCreated):
@@ -307,6 +400,7 @@ class Saleroom:
             event.catalogue,
             event.increment,
             event.after,
+            self.salt,
             event.at,
             added_at=event.at,
             settle_at=event.terms.settle_at,
@@ -332,9 +426,11 @@ class Saleroom:
         lot.at = event.at
         lot.keep(place, event)
         if isinstance(event, LotOpened):
-            lot.opened_at = event.at
+            _open(lot, event)
         elif isinstance(event, LotUpdated):
             _update(lot, event)
+        elif isinstance(event, ROSTRUM):
+            _sell(lot, event)
         elif isinstance(event, BidCanceled):
             _cancel_bid(lot, event)
         elif isinstance(event, LotClosed):
@@ -358,8 +454,9 @@ class Saleroom:
             # Where a bid need not beat the price there is no step from it to what is asked.
             step = event.after.asking_bid - event.after.price
             lot.increment = step if step > 0 else lot.increment
-        if event.consumer_id not in lot.sale.paddles:
-            _seat(lot.sale, event)
+        _seat(lot.sale, event)
+        # Taken after all, where it waited.
+        lot.waiting.pop((event.consumer_id, event.cmd_id), None)
         bidder = lot.bidders.get(event.consumer_id)
         if bidder is None:
             bidder = lot.bidders[event.consumer_id] = BidderView(event.paddle)
@@ -380,19 +477,69 @@ class Saleroom:
         bidder = lot.bidders[event.consumer_id]
         bidder.limit = event.limit
         lot.keep(place, event)
-        lot.lowered[event] = lot.now
+        lot.silent[event] = lot.now
+
+    def _fold_waiting(
+        self, place: int, event: BidWaiting | BidRefused | BidsLapsed | ActDecided
+    ) -> None:
+        """Bids that wait for the rostrum, and what becomes of those that it does not take."""
+        lot = self.lots.get(event.auction_id)
+        if lot is None:
+            return  # an act or a bid on a lot that there is not
+        if isinstance(event, BidWaiting):
+            _seat(lot.sale, event)
+            _wait(lot, event)
+        elif isinstance(event, BidRefused):
+            key = (event.consumer_id, event.cmd_id)
+            if event.answer.code == "refused" and key in lot.waiting:
+                lot.refused[key] = lot.waiting.pop(key)
+        elif isinstance(event, BidsLapsed):
+            for key in event.bids:
+                lot.waiting.pop(key, None)
+            lot.keep(place, event)
+            lot.silent[event] = lot.now
+        # Said again when it comes again: its bidder was told the first time.
+        elif is_refusal(event) and event not in lot.silent:
+            lot.keep(place, event)
+            lot.silent[event] = lot.now
+
+
+def is_refusal(event: ActDecided) -> bool:
+    """Has the rostrum refused a bid that waited?  The act says why."""
+    return isinstance(event.deed, Refuse) and event.code is None
 
 
 def _taken(event: BidAccepted) -> TakenBid:
     answer = event.answer
     price = event.after.price if event.why is not None else None
     return TakenBid(
-        event.consumer_id, event.cmd_id, answer.amount, price, answer.at, answer.commitment
+        event.consumer_id,
+        event.cmd_id,
+        answer.amount,
+        price,
+        answer.at,
+        answer.commitment,
+        seq=answer.seq,
+        channel=event.channel,
+        paddle=event.paddle,
+        is_limit=answer.kind == "max",
+        led=answer.status == "WINNING",
+        house=event.house,
     )
 
 
-def _seat(sale: SaleView, event: BidAccepted) -> None:
-    """The first bid in a sale that is open to all registers its bidder."""
+def _wait(lot: LotView, event: BidWaiting) -> None:
+    answer = event.answer
+    key = (event.consumer_id, event.cmd_id)
+    lot.refused.pop(key, None)
+    lot.waiting[key] = WaitingBid(*key, event.paddle, answer.amount, answer.at, answer.seq)
+
+
+def _seat(sale: SaleView, event: BidAccepted | BidWaiting) -> None:
+    """The first bid in a sale that is open to all registers its bidder.  Who bids in the room
+    without a paddle sits nowhere."""
+    if event.consumer_id in sale.paddles or not event.paddle:
+        return
     sale.paddles[event.consumer_id] = event.paddle
     sale.registrations[event.consumer_id] = RegistrationView(
         event.paddle, "approved", None, "", None, event.answer.at
@@ -404,6 +551,87 @@ def _before(lot: LotView, event: LotEvent) -> Before:
     if isinstance(event, BidCanceled) and event.promoted is not None:
         return before._replace(promoted_limit=lot.bidders[event.promoted].limit)
     return before
+
+
+def _open(lot: LotView, event: LotOpened) -> None:
+    lot.opened_at = event.at
+    if event.opening is not None:
+        lot.terms = replace(lot.terms, opening=event.opening)
+
+
+ROSTRUM = (AskingSet, BidCalled, ReserveLowered, BidsUndone, LotReopened)
+
+
+def _sell(
+    lot: LotView, event: AskingSet | BidCalled | ReserveLowered | BidsUndone | LotReopened
+) -> None:
+    """What only a rostrum does."""
+    if isinstance(event, AskingSet):
+        lot.step = event.step
+    elif isinstance(event, BidCalled):
+        _call(lot, event)
+    elif isinstance(event, ReserveLowered):
+        lot.terms = replace(lot.terms, reserve=event.reserve)
+        lot.revision = event.revision
+    elif isinstance(event, BidsUndone):
+        _undo(lot, event)
+    else:
+        lot.outcome = None
+        lot.winners = ()
+        lot.settle_at = lot.terms.settle_at
+
+
+def _call(lot: LotView, event: BidCalled) -> None:
+    """A bid that was in leads now."""
+    key = (event.consumer_id, event.cmd_id)
+    if event.beaten is not None:
+        lot.holders.pop(event.beaten, None)
+    lot.holders[event.consumer_id] = None
+    refused = lot.refused.pop(key, None)
+    assert lot.bids is not None, "a lot that is being sold is not over"
+    if refused is not None:
+        lot.bids.append(_reinstated(refused, event))
+        lot.bidders.setdefault(event.consumer_id, BidderView(event.paddle))
+    for place in range(len(lot.bids) - 1, -1, -1):
+        bid = lot.bids[place]
+        if (bid.consumer_id, bid.cmd_id) == key:
+            lot.bids[place] = bid._replace(price=event.after.price, undone_at=None, led=True)
+            break
+    _recount(lot, event.consumer_id)
+
+
+def _reinstated(bid: WaitingBid, event: BidCalled) -> TakenBid:
+    """A bid that had been refused, and stands after all."""
+    return TakenBid(
+        *(bid.consumer_id, bid.cmd_id, bid.amount, None, bid.at),
+        seq=bid.seq,
+        channel=event.channel,
+        paddle=event.paddle,
+    )
+
+
+def _undo(lot: LotView, event: BidsUndone) -> None:
+    """These bids are void, and nobody leads."""
+    void = set(event.undone)
+    assert lot.bids is not None, "a lot that is being sold is not over"
+    lot.bids = [
+        bid._replace(undone_at=event.at) if (bid.consumer_id, bid.cmd_id) in void else bid
+        for bid in lot.bids
+    ]
+    lot.holders.clear()
+    for consumer_id in sorted({consumer_id for consumer_id, _ in void}):
+        _recount(lot, consumer_id)
+
+
+def _recount(lot: LotView, consumer_id: str) -> None:
+    """What a bidder has on the lot, by those of their bids that stand."""
+    own = [bid for bid in lot.bids or () if bid.consumer_id == consumer_id and not bid.canceled]
+    bidder = lot.bidders[consumer_id]
+    bidder.stands = bool(own)
+    bidder.limit = own[-1].amount if own else 0
+    bidder.has_led = any(bid.led for bid in own)
+    bidder.bid_count = len(own)
+    bidder.last_at = own[-1].at if own else bidder.last_at
 
 
 def _update(lot: LotView, event: LotUpdated) -> None:

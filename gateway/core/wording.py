@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.core.messages import Answer, Refusal
+from engine.core.messages import ActDecided, ActRefusal, Answer, Refusal
 
 _SENTENCES: dict[Refusal, str] = {
     "not_open_yet": "Bidding on this lot has not opened yet.",
@@ -26,6 +26,34 @@ _SENTENCES: dict[Refusal, str] = {
     "expired": "Your bid could not be decided in time and has not been placed: send it again.",
     "refused": "The auctioneer has not taken this bid.",
 }
+# To the rostrum, of its own acts.
+_OBJECTIONS: dict[str, str] = {
+    "not_found": "There is no such bid, or it cannot be decided any more.",
+    "invalid": "This cannot be done with this lot now.",
+    "not_in_control": "Another console is selling. Take over to sell from here.",
+    "not_current_lot": "This lot is not the one in the ring.",
+    "reason_required": "Say why.",
+    "held": "The hammer is held: a bid came in before it fell.",
+    "moved": "The price or the leader is not what was struck any more.",
+    "below_reserve": "The bid is below the reserve.",
+    "not_open_yet": "The lot is not open yet.",
+    "paused": "The lot is not open now: it was paused or left the ring.",
+    "closed": "The lot is closed.",
+    "canceled": "The lot was canceled.",
+    "below_asking_bid": "The amount is too low.",
+    "idempotency_mismatch": "This cmdId was used for another act.",
+    "own_lot": "That bidder has consigned this lot.",
+    "over_limit": "That bid would exceed the bidder's limit in this sale.",
+    "not_a_raise": "That bidder leads already.",
+    "not_registered": "That bidder is not registered for this sale.",
+    "pending_approval": "That bidder's registration is not decided yet.",
+    "suspended": "That bidder's bidding is suspended.",
+}
+# Bids that waited for the rostrum until it could not take them any more.
+_LAPSED: dict[str, str] = {
+    "below_asking_bid": "The price passed your bid before it was taken.",
+    "closed": "The lot closed before your bid was taken.",
+}
 
 
 def refusal(answer: Answer, currency: tuple[str, int]) -> str:
@@ -37,6 +65,27 @@ def refusal(answer: Answer, currency: tuple[str, int]) -> str:
     if answer.would_pass is None or answer.code == "idempotency_mismatch":
         return sentence
     return f"{sentence} {money(answer.would_pass, currency)} would pass."
+
+
+def objection(decided: ActDecided, currency: tuple[str, int]) -> str:
+    """Why an act was not done, and which amount would have passed."""
+    code: ActRefusal | None = decided.code
+    assert code is not None
+    sentence = _OBJECTIONS.get(code, "This cannot be done now.")
+    if decided.would_pass is None:
+        return sentence
+    return f"{sentence} {money(decided.would_pass, currency)} would pass."
+
+
+def refused_by_rostrum(reason: str) -> str:
+    """To the bidder whose bid the auctioneer has not taken."""
+    sentence = _SENTENCES["refused"]
+    return f"{sentence} {' '.join(reason.split())}" if reason.strip() else sentence
+
+
+def lapsed(code: Refusal) -> str:
+    """To the bidder whose bid waited until it could not be taken any more."""
+    return _LAPSED.get(code) or _SENTENCES[code]
 
 
 def money(amount: int, currency: tuple[str, int]) -> str:

@@ -34,6 +34,10 @@ class HandClock:
 class Listener:
     """Keeps what it was sent, and when."""
 
+    consumer_id: str | None = None
+    is_console = False
+    has_heard = True
+
     def __init__(self, clock: HandClock) -> None:
         self.clock = clock
         self.frames: list[Json] = []

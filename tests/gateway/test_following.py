@@ -89,6 +89,10 @@ class Work:
 class HandLine:
     """A connection that keeps what it was sent; full when the test says so."""
 
+    consumer_id: str | None = None
+    is_console = False
+    has_heard = True
+
     def __init__(self) -> None:
         self.heard: list[Json] = []
         self.past: list[Json] = []  # those of ``heard`` that came outside the queue limit

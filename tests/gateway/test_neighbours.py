@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 import redis
 import structlog
@@ -13,6 +14,7 @@ import structlog
 from engine.streams import Gossip
 from gateway import neighbours
 from gateway.core.limits import Bucket, Buckets
+from gateway.core.rostrum import Reach
 from gateway.neighbours import Neighbours
 from gateway.settings import Rate
 from tests import servers
@@ -175,3 +177,30 @@ async def test_without_a_line_each_counts_alone(monkeypatch: pytest.MonkeyPatch)
         said = [entry["event"] for entry in logged]
         assert said.count("each gateway counts its limits alone") == 2
         assert said.count("the gateways share their limits again") == 2
+
+
+async def test_fingers_and_who_is_there_are_told_to_the_others(valkey: str) -> None:
+    """Each gateway hears of the other's, never of its own; what is old counts no more."""
+    pointed: list[tuple[str, int, bool]] = []
+    async with gateways(valkey, "g1", "g2") as [first, second]:
+        second.neighbours.pointed_elsewhere = lambda *finger: pointed.append(finger)
+        first.neighbours.pointed_elsewhere = lambda *finger: pointed.append(finger)
+        first.neighbours.pointed("auction_k3f9_1", 412, True)
+        first.neighbours.present({"auction_k3f9_1": Reach(9, 5, 4)})
+        await until(lambda: bool([*second.neighbours.present_elsewhere("auction_k3f9_1")]))
+        assert pointed == [("auction_k3f9_1", 412, True)]
+        assert [*second.neighbours.present_elsewhere("auction_k3f9_1")] == [Reach(9, 5, 4)]
+        assert [*second.neighbours.present_elsewhere("auction_k3f9_2")] == []
+        first.takes(1)  # told after it
+        await until(lambda: second.left() == 9)
+        assert [*first.neighbours.present_elsewhere("auction_k3f9_1")] == []
+
+
+def test_who_has_said_nothing_lately_is_not_counted() -> None:
+    """A gateway that has gone takes its readers along."""
+    instant = [100.0]
+    mine = Neighbours("redis://nowhere", "house", "g1", lambda: instant[0])
+    mine._hear(msgspec.msgpack.encode(["present", "g2", {"auction_k3f9_1": [9, 5, 4]}]))
+    assert [*mine.present_elsewhere("auction_k3f9_1")] == [Reach(9, 5, 4)]
+    instant[0] += neighbours.PRESENT_FOR_S + 0.1
+    assert [*mine.present_elsewhere("auction_k3f9_1")] == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.core.messages import PauseLot, PlaceBid, RemoveLot
+from engine.core.messages import Act, FinalCall, PauseLot, PlaceBid, RemoveLot, Take
 from gateway.core.limits import Buckets
 from gateway.core.session import (
     MOST_EARLY,
@@ -15,6 +15,8 @@ from gateway.core.session import (
     Admitted,
     Close,
     Follow,
+    Perform,
+    Point,
     Prepare,
     Redeem,
     Send,
@@ -265,6 +267,72 @@ def test_a_console_looks_on_and_does_not_bid() -> None:
     assert say(console, type="subscribe", auctionId=LOT) == [Follow(LOT, None, None)]
     bid = say(console, type="bid", cmdId="c1", auctionId=LOT, amount=5)
     assert error_of(bid) == "unauthorized"
+
+
+def console() -> Session:
+    made = session(greeted=False)
+    say(made, type="hello", operatorKey="optr_1")
+    return made
+
+
+def test_what_a_console_does_goes_to_the_log() -> None:
+    """In the name of its key and of this very connection, which control belongs to."""
+    act = {"type": "act", "cmdId": "c1", "auctionId": auction_of("live"), "act": "final_call"}
+    [performed] = say(console(), **act, seen=4)
+    deed = FinalCall()
+    assert performed == Perform(Act(auction_of("live"), deed, "c1", "key_1", "ses_1", 4, ""))
+    [performed] = say(console(), **act, reason="third time")
+    assert isinstance(performed, Perform)
+    assert (performed.command.seen, performed.command.reason) == (None, "third time")
+
+
+def test_nobody_else_sells() -> None:
+    """A bidder's or a spectator's act is answered with its ids, and goes nowhere."""
+    spectator = session(greeted=False)
+    say(spectator, type="hello", key="pk_1")
+    for somebody in (session(), spectator):
+        act = {"type": "act", "cmdId": "c1", "auctionId": auction_of("live"), "act": "pass"}
+        for _ in range(4):  # it is not counted as invalid
+            [told] = say(somebody, **act)
+            assert isinstance(told, Send)
+            assert (told.frame["code"], told.frame["cmdId"]) == ("unauthorized", "c1")
+
+
+def test_a_bid_that_an_act_names_is_found_by_its_id() -> None:
+    """By the id that the desk showed; one that nobody made is not found."""
+    made = console()
+    house, auction_id = made.house, auction_of("live")
+    assert isinstance(house, SmallHouse)
+    house.evening.do(PlaceBid(auction_id, "cons_ada", "a1", 20_000, "bid"))
+    name = house.saleroom.lots[auction_id].bid_id("cons_ada", "a1")
+    act = {"type": "act", "cmdId": "c1", "auctionId": auction_id, "act": "take"}
+    [performed] = say(made, **act, bidId=name)
+    assert isinstance(performed, Perform)
+    assert performed.command.deed == Take("cons_ada", "a1")
+    assert error_of(say(made, **act, bidId="bid_none")) == "not_found"
+    elsewhere = {**act, "auctionId": "auction_none_1"}
+    assert error_of(say(made, **elsewhere, bidId=name)) == "not_found"
+
+
+def test_a_finger_is_shown_at_most_four_times_a_second() -> None:
+    """Of a bidder with a paddle, on a lot that is sold live; and it always goes away again."""
+    ada, auction_id = session(), auction_of("live")
+    house = ada.house
+    assert isinstance(house, SmallHouse)
+    finger: dict[str, Any] = {"type": "finger", "auctionId": auction_id}
+    assert say(ada, **finger, on=True) == []  # nobody knows her by a paddle
+    house.evening.do(PlaceBid(auction_id, "cons_ada", "a1", 20_000, "bid"))
+    paddle = house.saleroom.lots[auction_id].sale.paddles["cons_ada"]
+    shown = [say(ada, 1.0, **finger, on=True) for _ in range(8)]
+    assert shown == [[Point(auction_id, paddle, True)]] * 4 + [[]] * 4
+    assert say(ada, 1.0, **finger, on=False) == [Point(auction_id, paddle, False)]
+    assert say(ada, 1.0, **finger, on=False) == []
+    assert say(ada, 1.5, type="finger", auctionId=auction_of("english"), on=True) == []
+    house.evening.do(PauseLot(auction_id))
+    assert say(ada, 9.0, **finger, on=True) == []
+    spectator = session(greeted=False)
+    say(spectator, type="hello", key="pk_1")
+    assert error_of(say(spectator, **finger, on=True)) == "unauthorized"
 
 
 def test_lots_of_the_other_mode_do_not_exist() -> None:
