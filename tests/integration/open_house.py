@@ -224,17 +224,19 @@ class House:
         agreed = Terms(**{**plain, **terms})
         await self.wish(AddLot(auction_id, sale_id, agreed, Catalogue("214", name)))
         is_open = agreed.opens_at is not None and agreed.opens_at <= now
-        await self.until_status(auction_id, "OPEN" if is_open else "PENDING")
+        # A lot that is open for a moment only may be over before anybody has looked.
+        opened = ("OPEN", "CLOSED", "SETTLED")
+        await self.until_status(auction_id, *(opened if is_open else ("PENDING",)))
         return auction_id
 
-    async def until_status(self, auction_id: str, status: str) -> None:
-        """Wait until the consumer API says so."""
+    async def until_status(self, auction_id: str, *statuses: str) -> None:
+        """Wait until the consumer API says one of these."""
         deadline = time.monotonic() + 20
         while True:
             answer = self.get(f"/auctions/{auction_id}")
-            if answer.status_code == 200 and answer.json()["status"] == status:
+            if answer.status_code == 200 and answer.json()["status"] in statuses:
                 return
-            assert time.monotonic() < deadline, f"never {status}: {answer.text}"
+            assert time.monotonic() < deadline, f"never {statuses}: {answer.text}"
             await asyncio.sleep(0.02)
 
 
