@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
-from gateway.books import news, sessions, signing_in
+from gateway.books import limit_wishes, news, sessions, signing_in, watching
 from gateway.books.people import get, persons
 from gateway.books.store import Vault, in_turn, reading, writing
 from gateway.core.consumer import instant
@@ -40,7 +40,14 @@ def export(engine: Engine, vault: Vault, consumer_id: str) -> dict[str, Any] | N
             "updatedAt": instant(person.updated_at),
             "signsInWith": signing_in.providers_of(connection, consumer_id),
             "sessions": [_shown(one) for one in sessions.sessions_of(connection, consumer_id)],
+            "watches": watching.export(connection, consumer_id),
+            "limitsAskedFor": [_wish(one) for one in limit_wishes.export(connection, consumer_id)],
         }
+
+
+def _wish(wish: limit_wishes.LimitWish) -> dict[str, Any]:
+    # In minor units of the sale's currency, which is not in these books.
+    return {"saleId": wish.sale_id, "amount": wish.amount, "askedAt": instant(wish.asked_at)}
 
 
 def _shown(session: sessions.Session) -> dict[str, Any]:
@@ -63,6 +70,8 @@ def erase(engine: Engine, vault: Vault, consumer_id: str, now_ms: int) -> bool:
             return False
         signing_in.forget(connection, vault, person)
         sessions.revoke_all(connection, consumer_id, now_ms)
+        watching.forget(connection, consumer_id)
+        limit_wishes.forget(connection, consumer_id)
         news.erased(connection, person.mode, consumer_id, now_ms)  # the verifier forgets as well
         connection.execute(
             update(persons)

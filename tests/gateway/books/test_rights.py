@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from gateway.books import people, rights, sessions, signing_in
+from gateway.books import limit_wishes, people, rights, sessions, signing_in, watching
+from gateway.books.limit_wishes import LimitWish
 from gateway.books.people import Person, Profile, read_profile
 from gateway.books.rights import erase, export
 from gateway.books.signing_in import SignedIn, read_vouched
@@ -36,6 +37,8 @@ def ada(books: Engine, house: HouseKeys, vault: Vault) -> Person:
     signing_in.authorize(books, vault, "test", vouched, NOW)
     signing_in.request_otp(books, house, vault, "test", "ada@example.test", NOW)
     people.set_notices(books, person.consumer_id, {"lost": False}, NOW + 1)
+    watching.watch(books, person.consumer_id, "auction_1", NOW)
+    limit_wishes.ask(books, LimitWish("seq_1", person.consumer_id, 500_000, NOW))
     return person
 
 
@@ -60,6 +63,10 @@ def test_an_export_is_everything_the_accounts_know(
         "createdAt": "2026-01-01T00:00:00.000Z",
         "updatedAt": "2026-01-01T00:00:00.001Z",
         "signsInWith": ["shop"],
+        "watches": ["auction_1"],
+        "limitsAskedFor": [
+            {"saleId": "seq_1", "amount": 500_000, "askedAt": "2026-01-01T00:00:00.000Z"}
+        ],
     }
     assert session == {
         "sessionId": session["sessionId"],
@@ -94,7 +101,13 @@ def test_an_erased_person_is_an_id_and_nothing_else(
     with reading(books) as connection:
         row = connection.execute(select(people.persons)).one()
         assert (row.sealed, row.email_index, row.phone_index, row.notices) == (None, None, None, [])
-        for table in (signing_in.otp, signing_in.identities, signing_in.exchange_codes):
+        for table in (
+            signing_in.otp,
+            signing_in.identities,
+            signing_in.exchange_codes,
+            watching.watches,
+            limit_wishes.limit_wishes,
+        ):
             assert connection.execute(select(table)).all() == [], table.name
         [session] = sessions.sessions_of(connection, ada.consumer_id)
     assert session.revoked_at == NOW + 9

@@ -7,7 +7,17 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 
 from gateway import archive
-from gateway.books import apikeys, news, once, payments, people, sessions, signing_in
+from gateway.books import (
+    apikeys,
+    limit_wishes,
+    news,
+    once,
+    payments,
+    people,
+    sessions,
+    signing_in,
+    watching,
+)
 
 OURS = {
     table.name
@@ -24,6 +34,8 @@ OURS = {
         once.once,
         news.news,
         news.heard,
+        watching.watches,
+        limit_wishes.limit_wishes,
     )
 }
 
