@@ -6,7 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 CHECKS := tests/browser
-PACKAGES := engine gateway verifier loadtests tests
+PACKAGES := engine gateway verifier loadtests tests tools
 
 .DEFAULT_GOAL := run
 .PHONY: run test replay bench audit lint fuzz
@@ -37,9 +37,10 @@ audit: $(VENV)/.runtime
 	@$(VENV)/bin/python -m gateway.audit; sales=$$?; \
 	$(VENV)/bin/python -m verifier audit && exit $$sales
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev $(CHECKS)/node_modules/.installed
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
+	@$(CHECKS)/node_modules/.bin/tsc --project $(CHECKS)
 	@exec $(VENV)/bin/mypy --strict $(PACKAGES)
 
 # The stamp is newer than the lock exactly when the lock is installed.

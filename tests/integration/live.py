@@ -17,10 +17,12 @@ from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from gateway.core.wire.live import Told
 from tests.integration.open_house import House, Json, Person
 
 PATIENCE_S = 10.0
@@ -63,6 +65,7 @@ class Live:
         assert isinstance(text, str)
         frame: Json = json.loads(text)
         assert next(iter(frame)) == "type", f"type comes first: {text}"
+        msgspec.convert(frame, Told)  # whatever the house says has the form that is written down
         self.heard.append(frame)
         self.raw.append(text)
         return frame
