@@ -54,6 +54,7 @@ def page(browser: Browser) -> Iterator[Page]:
         locale="en-GB",
         timezone_id="Europe/London",
         reduced_motion="reduce",
+        service_workers="block",
     )
     page = context.new_page()
     faults: list[str] = []
