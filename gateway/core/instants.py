@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from gateway.core.phrases import Language
@@ -14,9 +14,10 @@ _MONTHS: Final[dict[Language, str]] = {
 }
 
 
-def format_instant(at: int, language: Language = "en") -> str:
-    """``24 Nov 2026, 14:20 UTC``, ``24. Nov. 2026, 14:20 UTC``; *at* is in milliseconds."""
-    when = datetime.fromtimestamp(at / 1000, UTC)
+def format_instant(at: int, language: Language = "en", zone: tzinfo = UTC) -> str:
+    """``24 Nov 2026, 14:20 UTC``, ``24. Nov. 2026, 14:20 London``; *at* is in milliseconds."""
+    when = datetime.fromtimestamp(at / 1000, zone)
+    place = str(zone).rpartition("/")[2].replace("_", " ")  # as people call a zone
     day = f"{when.day}." if language == "de" else f"{when.day}"
     month = _MONTHS[language].split()[when.month - 1]
-    return f"{day} {month} {when:%Y, %H:%M} UTC"
+    return f"{day} {month} {when:%Y, %H:%M} {place}"

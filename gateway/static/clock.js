@@ -38,27 +38,15 @@ export class SaleClock {
   }
 }
 
-/** What a countdown shows: whole seconds, rounded up, so that "0:00" means the time has come. */
+/** What a countdown shows: whole seconds, rounded up, so that "0:00" means the time has come.
+ *  From a day on the digits say nothing, and `text` is null. */
 export function countdown(remainingMs) {
   const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
   const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24];
   const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  if (days > 0) return { text: `${days} d ${hours} h`, seconds };
-  if (hours > 0) return { text: `${hours}:${two(minutes)}:${two(rest)}`, seconds };
-  return { text: `${minutes}:${two(rest)}`, seconds };
-}
-
-/** The same in words, for those who hear the page. */
-export function spoken(seconds) {
-  const part = (/** @type {number} */ n, /** @type {string} */ word) =>
-    n === 0 ? [] : [`${n} ${word}${n === 1 ? "" : "s"}`];
-  const days = Math.floor(seconds / 86_400);
-  const hours = Math.floor(seconds / 3600) % 24;
-  const minutes = Math.floor(seconds / 60) % 60;
-  if (days > 0) return [...part(days, "day"), ...part(hours, "hour")].join(" ");
-  if (hours > 0) return [...part(hours, "hour"), ...part(minutes, "minute")].join(" ");
-  return [...part(minutes, "minute"), ...part(seconds % 60, "second")].join(" ") || "0 seconds";
+  const text = days > 0 ? null : hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  return { text, seconds, days, hours, minutes, rest };
 }
 
 /** The milestone passed between two readings, if any. Only these are announced: a voice that

@@ -6,6 +6,8 @@
  * maximums are read strictly: what has one plain reading is taken, everything else is asked back.
  */
 
+import { locale as page } from "./phrases.js";
+
 const LARGEST = Number.MAX_SAFE_INTEGER; // also the largest amount of the wire protocol
 
 /** @typedef {{currency: string, exponent: number}} Currency */
@@ -18,7 +20,7 @@ export function decimal(minor, exponent) {
 }
 
 /** The amount as a person reads it: €44,000, or €44,000.50 when there are cents. */
-export function format(minor, { currency, exponent }, locale = "en-GB") {
+export function format(minor, { currency, exponent }, locale = page) {
   const fraction = minor % 10 ** exponent === 0 ? 0 : exponent;
   const writer = new Intl.NumberFormat(locale, {
     style: "currency",
@@ -30,7 +32,7 @@ export function format(minor, { currency, exponent }, locale = "en-GB") {
 }
 
 /** The currency's own mark, for the front of an input field. */
-export function mark(currency, locale = "en-GB") {
+export function mark(currency, locale = page) {
   const parts = new Intl.NumberFormat(locale, { style: "currency", currency }).formatToParts(0);
   return parts.find((part) => part.type === "currency")?.value ?? currency;
 }
@@ -41,20 +43,20 @@ export function mark(currency, locale = "en-GB") {
  * `{minor}`: one plain reading: digits, or digits grouped in threes by one kind of mark.
  * `{ask: [minor, …]}`: readable, but not beyond doubt: with cents, or where a mark could be a
  *   group mark or a decimal point. The person chooses.
- * `{error}`: no amount at all, in words.
+ * `{error}`: no amount at all, and why: empty, digits, unclear, large or zero.
  *
  * @param {string} text
  * @param {Currency} money
  */
 export function parse(text, { currency, exponent }) {
   const bare = text.replace(mark(currency), "").replace(currency, "").trim();
-  if (bare === "") return { error: "Type an amount." };
-  if (!/^\d[\d\s.,'’]*$/.test(bare)) return { error: "Write the amount in digits, for example 52,000." };
+  if (bare === "") return { error: "empty" };
+  if (!/^\d[\d\s.,'’]*$/.test(bare)) return { error: "digits" };
   const readings = [...new Set([whole(bare), broken(bare, exponent)].filter((r) => r !== null))];
   const amounts = readings.map((digits) => scaled(/** @type {string} */ (digits), exponent));
-  if (amounts.length === 0) return { error: "This can be read in more than one way. Write it in digits only, for example 52000." };
-  if (amounts.some((amount) => amount === null)) return { error: "This amount is too large." };
-  if (amounts.some((amount) => amount === 0)) return { error: "The amount must be more than zero." };
+  if (amounts.length === 0) return { error: "unclear" };
+  if (amounts.some((amount) => amount === null)) return { error: "large" };
+  if (amounts.some((amount) => amount === 0)) return { error: "zero" };
   const plain = amounts.length === 1 && whole(bare) !== null;
   return plain ? { minor: amounts[0] } : { ask: amounts };
 }

@@ -81,6 +81,7 @@ export class Line {
    * @param {string} parts.auctionId
    * @param {string} parts.key the publishable key
    * @param {string|null} parts.token who is bidding; null for a spectator
+   * @param {() => Promise<string|null>} [parts.renew] another token, where the session still stands
    * @param {import("./clock.js").SaleClock} parts.clock
    * @param {() => {lineage: string, seq: number}|null} parts.position where to resume; null for a snapshot
    * @param {() => boolean} parts.closing whether the lot is in its last minute
@@ -93,6 +94,7 @@ export class Line {
     this.parts = parts;
     this.world = parts.world;
     this.token = parts.token;
+    this.isFresh = false; // the token is the one of a moment ago: no other would do better
     this.waiting = new Waiting(parts.world.storage, parts.auctionId);
     this.socket = null;
     this.live = false;
@@ -247,10 +249,12 @@ export class Line {
     for (const t of this.asked.keys()) if (t <= frame.t) this.asked.delete(t);
     this.parts.clock.sample(sentAt, frame.now, this.heardAt);
     this.tries = 0; // only a line that answers is a line; until then the waits keep growing
+    this.isFresh = false;
     this.parts.onChange();
   }
 
   closed(code, reason) {
+    if (code === 4401 && this.token && !this.isFresh) return void this.renew();
     if (code === 4401 || code === 4403) {
       this.access = code === 4401 ? "ended" : "suspended";
       this.token = null; // from here on this page only watches
@@ -258,6 +262,18 @@ export class Line {
     if (code === 1008) this.tries = Math.max(this.tries, 5); // we were told to slow down
     const why = code === 1012 ? "restarting" : code === 4008 ? "slow" : "lost";
     this.lose(why, code === 1012 ? retryAfter(reason) : null);
+  }
+
+  /** The token has run out, perhaps with the session and perhaps without it. */
+  async renew() {
+    this.stopTimers();
+    this.drop();
+    this.setLive(false, "lost");
+    const token = (await this.parts.renew?.()) ?? null;
+    this.isFresh = true;
+    if (token === null) this.access = "ended";
+    this.token = token;
+    this.lose("lost");
   }
 
   /** The line is gone: say so, and try again after a while. */

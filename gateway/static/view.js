@@ -13,8 +13,8 @@ const CARRIED = ["price", "askingBid", "paddle", "bidCount", "bidderCount", "res
 const PERSONAL = { winning: onWinning, outbid: onOutbid, won: onSettledForYou, lost: onSettledForYou, decided: onDecided };
 const KEPT_BIDS = 60; // rows of the list beside the lot; more would only be scrolled past
 
-/** A view from a `snapshot` frame. */
-export function fromSnapshot(frame, heardAt = 0) {
+/** A view from a `snapshot` frame, with the bids before it where they are known, newest first. */
+export function fromSnapshot(frame, heardAt = 0, /** @type {any[]} */ earlier = []) {
   return {
     auctionId: frame.auctionId,
     lineage: frame.lineage,
@@ -22,10 +22,11 @@ export function fromSnapshot(frame, heardAt = 0) {
     at: frame.at,
     auction: { ...frame.auction },
     you: frame.you ? { ...frame.you } : null,
-    bids: firstRow(frame),
+    bids: withMissedRow(earlier.map(rowOf), firstRow(frame)),
     pending: null, // the one bid that waits for its answer
     notice: null, // what last happened to this viewer, until their standing changes
-    message: null, // the auctioneer's last words
+    message: null, // the auctioneer's last words, and when they were heard
+    bar: null, // what the saleroom last said against this bidder's bids on this lot
     blockedUntil: 0, // steady time before which the server asked us not to bid
     movedAt: -Infinity, // steady time at which the asking bid last changed
     gap: false,
@@ -33,9 +34,9 @@ export function fromSnapshot(frame, heardAt = 0) {
   };
 }
 
-function firstRow({ seq, at, auction }) {
-  if (auction.price === null) return [];
-  return [{ seq, at: null, price: auction.price, paddle: auction.paddle, channel: auction.channel, merged: 1 }];
+function firstRow({ seq, auction }) {
+  const { price, paddle, channel } = auction;
+  return price === null ? null : { seq, at: null, price, paddle, channel, merged: 1, undone: false };
 }
 
 /** The view after one frame from the server, heard at `heardAt` on the steady clock. */
@@ -46,7 +47,7 @@ export function reduce(view, frame, heardAt = 0) {
   if (frame.type === "result") return onResult(view, frame, heardAt);
   if (view.gap || frame.auctionId === undefined) return view;
   if (Object.hasOwn(PERSONAL, frame.type)) return noteMove(view, PERSONAL[frame.type](view, frame), heardAt);
-  return isPublic(frame) ? noteMove(view, onPublic(view, frame), heardAt) : view;
+  return isPublic(frame) ? noteMove(view, onPublic(view, frame, heardAt), heardAt) : view;
 }
 
 /** A bid has left for the saleroom. Nothing else changes: it is not placed until it is answered. */
@@ -86,21 +87,23 @@ function isPublic(frame) {
 
 function onSnapshot(view, frame, heardAt) {
   const fresh = fromSnapshot(frame, heardAt);
-  const { pending, message, blockedUntil, movedAt } = view;
-  const bids = view.lineage === fresh.lineage ? withMissedRow(view.bids, fresh.bids[0]) : fresh.bids;
-  const notice = view.you?.status === fresh.you?.status ? view.notice : null;
-  return noteMove(view, { ...fresh, pending, notice, message, blockedUntil, movedAt, bids }, heardAt);
+  const { pending, message, bar, blockedUntil, movedAt } = view;
+  const bids = view.lineage === fresh.lineage ? withMissedRow(view.bids, firstRow(frame)) : fresh.bids;
+  const stands = view.you?.status === fresh.you?.status || TAKEN_BACK.has(view.notice?.kind);
+  const notice = stands ? view.notice : null;
+  return noteMove(view, { ...fresh, pending, notice, message, bar, blockedUntil, movedAt, bids }, heardAt);
 }
 
-function onPublic(view, frame) {
+function onPublic(view, frame, heardAt) {
   const first = frame.seq - (Number.isInteger(frame.merged) ? frame.merged : 1) + 1;
   if (frame.seq <= view.seq) return view; // heard before
   if (first > view.seq + 1) return { ...view, gap: true };
   const auction = { ...view.auction };
   for (const name of CARRIED) if (name in frame) auction[name] = frame[name];
   const next = { ...view, auction, seq: frame.seq, at: frame.at ?? view.at };
-  const told = Object.hasOwn(PUBLIC, frame.type) ? PUBLIC[frame.type](next, frame) : next;
-  return auction.status === view.auction.status ? told : { ...told, notice: null };
+  const told = Object.hasOwn(PUBLIC, frame.type) ? PUBLIC[frame.type](next, frame, heardAt) : next;
+  const stands = auction.status === view.auction.status || TAKEN_BACK.has(told.notice?.kind);
+  return stands ? told : { ...told, notice: null };
 }
 
 const PUBLIC = {
@@ -108,6 +111,7 @@ const PUBLIC = {
     ...view,
     auction: { ...view.auction, channel: frame.channel, phase: null },
     bids: withRow(view.bids, rowOf(frame)),
+    notice: TAKEN_BACK.has(view.notice?.kind) ? null : view.notice, // the bidding has gone on since
   }),
   extended: (view, frame) => ({ ...view, auction: { ...view.auction, extensions: frame.extensions } }),
   opened: inPhase(null),
@@ -115,9 +119,9 @@ const PUBLIC = {
   unpaused: (view) => view,
   fair_warning: inPhase("fair_warning"),
   final_call: inPhase("final_call"),
-  undone: takenBack,
-  reopened: takenBack,
-  message: (view, frame) => ({ ...view, message: typeof frame.text === "string" ? frame.text : null }),
+  undone,
+  reopened: (view, frame) => takenBack(view, frame, null),
+  message: (view, frame, heardAt) => ({ ...view, message: typeof frame.text === "string" ? { text: frame.text, heardAt } : null }),
   updated: (view, frame) => ({ ...view, auction: { ...view.auction, ...frame.changed } }),
   closed: (view, frame) => ({
     ...view,
@@ -130,15 +134,28 @@ function inPhase(phase) {
   return (view) => ({ ...view, auction: { ...view.auction, phase } });
 }
 
-/** The auctioneer took something back. Where this viewer now stands is not in the event, so a
- *  snapshot is asked for rather than guessed. */
-function takenBack(view) {
-  return { ...view, auction: { ...view.auction, phase: null, outcome: null }, notice: null, gap: true };
+const TAKEN_BACK = new Set(["undone", "reopened"]);
+
+/** The auctioneer took something back, and said why. Where this viewer now stands is not in the
+ *  event, so a snapshot is asked for rather than guessed. */
+function takenBack(view, frame, mine) {
+  const notice = { kind: frame.type, seq: frame.seq, reason: typeof frame.reason === "string" ? frame.reason : "", mine };
+  return { ...view, auction: { ...view.auction, phase: null, outcome: null }, notice, gap: true };
+}
+
+/** Every bid above the price that stands again was taken back; it stays in the list, struck out. */
+function undone(view, frame) {
+  const { price } = frame;
+  const paddle = view.you?.paddle;
+  const gone = view.bids.filter((bid) => !bid.undone && (price === null || bid.price > price));
+  const own = gone.find((bid) => Number.isInteger(paddle) && bid.paddle === paddle);
+  const bids = view.bids.map((bid) => (gone.includes(bid) ? { ...bid, undone: true } : bid));
+  return takenBack({ ...view, bids }, frame, own?.price ?? null);
 }
 
 function rowOf(frame) {
-  const { seq, at, price, paddle, channel, merged } = frame;
-  return { seq, at, price, paddle, channel, merged: Number.isInteger(merged) ? merged : 1 };
+  const { seq = 0, at = null, price, paddle, channel, merged } = frame;
+  return { seq, at, price, paddle, channel, merged: Number.isInteger(merged) ? merged : 1, undone: Boolean(frame.undone) };
 }
 
 function withRow(bids, row) {
@@ -148,7 +165,8 @@ function withRow(bids, row) {
 
 /** After a snapshot the list goes on with the price it states, unless that is already on top. */
 function withMissedRow(bids, row) {
-  const known = row && bids[0]?.price === row.price && bids[0]?.paddle === row.paddle;
+  const top = bids.find((bid) => !bid.undone);
+  const known = row && top?.price === row.price && (row.paddle === null || top?.paddle === row.paddle);
   return known ? bids : withRow(bids, row);
 }
 
@@ -180,7 +198,8 @@ function ahead(view, frame, changes) {
 
 function onWinning(view, frame) {
   if (frame.seq < view.seq) return view;
-  const told = standing(view, "WINNING", { max: frame.max ?? null });
+  const max = frame.max ?? null;
+  const told = standing(view, "WINNING", { max, hadMax: max > frame.price });
   return ahead(told, frame, { price: frame.price, paddle: told.you.paddle ?? view.auction.paddle });
 }
 
@@ -206,8 +225,17 @@ function onResult(view, frame, heardAt) {
   if (!pending || frame.cmdId !== pending.cmdId) return view; // answered before, or not this page's bid
   if (frame.outcome === "waiting") return { ...view, pending: { ...pending, waiting: true, bidId: frame.bidId } };
   const known = frame.seq >= view.seq ? standingFrom(view, frame, pending) : view;
-  const notice = { kind: frame.outcome === "accepted" ? "accepted" : "refused", bid: pending, ...answer(frame) };
-  return noteMove(view, { ...known, pending: null, notice }, heardAt);
+  const accepted = frame.outcome === "accepted";
+  const notice = { kind: accepted ? "accepted" : "refused", bid: pending, ...answer(frame) };
+  return noteMove(view, { ...known, pending: null, notice, bar: barOf(view, pending, accepted ? null : frame.code) }, heardAt);
+}
+
+const BARS = new Set(["not_registered", "pending_approval", "suspended", "over_limit"]);
+
+/** What a refusal says of this bidder's later bids; a bid that is taken takes it back. */
+function barOf(view, bid, code) {
+  if (code === null) return null;
+  return BARS.has(code) ? { code, amount: bid.amount } : view.bar;
 }
 
 /** What an answer says of now; one given again after a reconnect may be older than the view. */

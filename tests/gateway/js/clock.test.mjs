@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SaleClock, countdown, milestone, spoken } from "../../../gateway/static/clock.js";
+import "./reading.mjs";
+import { SaleClock, countdown, milestone } from "../../../gateway/static/clock.js";
+import { timeLeft } from "../../../gateway/static/words.js";
 
 function clockAt(start, rendered) {
   const time = { steady: start };
@@ -46,12 +48,13 @@ test("the countdown rounds up, and zero is zero", () => {
   assert.equal(countdown(0).text, "0:00");
   assert.equal(countdown(-5).text, "0:00");
   assert.equal(countdown(3_723_000).text, "1:02:03");
-  assert.equal(countdown(2 * 86_400_000 + 3_600_000).text, "2 d 1 h");
+  assert.equal(timeLeft(countdown(2 * 86_400_000 + 3_600_000)).text, "2 d 1 h");
 });
 
 test("the countdown is spoken in words", () => {
-  assert.equal(spoken(47), "47 seconds");
-  assert.equal(spoken(61), "1 minute 1 second");
+  const spoken = (ms) => timeLeft(countdown(ms)).spoken;
+  assert.equal(spoken(47_000), "47 seconds");
+  assert.equal(spoken(61_000), "1 minute 1 second");
   assert.equal(spoken(0), "0 seconds");
 });
 

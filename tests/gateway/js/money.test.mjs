@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import "./reading.mjs";
 import { decimal, format, isSurprising, parse } from "../../../gateway/static/money.js";
 
 const EUR = { currency: "EUR", exponent: 2 };

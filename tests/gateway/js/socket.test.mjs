@@ -62,8 +62,9 @@ class World {
     this.socket.onmessage({ data: JSON.stringify(frame) });
   }
 
-  line(token = "jwt") {
+  line(token = "jwt", renew = async () => null) {
     const line = new Line({
+      renew,
       url: "ws://x/ws", auctionId: "a", key: "pk", token, clock: new SaleClock(this.steady, 0),
       position: () => ({ lineage: "L", seq: 41 }), closing: () => false,
       onFrame: (frame) => this.events.push(frame), onBid: (kind, bid) => this.events.push({ type: kind, ...bid }), onChange: () => {}, world: this,
@@ -222,12 +223,29 @@ test("a restart names the wait", () => {
   assert.equal(world.sockets.length, 2);
 });
 
-test("signed out or suspended: the page goes on watching without the token", () => {
+const turn = () => new Promise((done) => setImmediate(done));
+
+test("a token that has run out is exchanged for another, once", async () => {
+  const world = new World();
+  const line = world.line("old", async () => "new");
+  world.letIn();
+  world.socket.onclose({ code: 4401, reason: "" });
+  await turn();
+  world.pass(250);
+  world.letIn();
+  assert.equal(world.socket.sent[0].token, "new");
+  assert.equal(line.access, "bidder");
+  world.socket.onclose({ code: 4401, reason: "" });
+  assert.equal(line.access, "ended");
+});
+
+test("signed out or suspended: the page goes on watching without the token", async () => {
   for (const [code, access] of [[4401, "ended"], [4403, "suspended"]]) {
     const world = new World();
     const line = world.line();
     world.letIn();
     world.socket.onclose({ code, reason: "" });
+    await turn();
     world.pass(250);
     world.letIn("spectator", null);
     assert.deepEqual(world.socket.sent[0], { type: "hello", key: "pk" });

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import "./reading.mjs";
 import { fromSnapshot, isOver, leads, moved, reduce, sending, unanswered } from "../../../gateway/static/view.js";
-import { banner, button, connection, price } from "../../../gateway/static/words.js";
+import * as words from "../../../gateway/static/words.js";
 
 const LOT = "auction_1";
+const ME = {
+  admission: "approved", registration: "open", limit: null, reason: "", register: "/register", signIn: "/sign-in", mine: "/me",
+  sale: "/sale/seq_1", next: { url: "/lot/auction_2", number: "215" },
+};
+const banner = (view, link, now, me = ME) => words.banner(view, link, now, me);
+const button = (view, link, now, me = ME, armed = null) => words.button(view, link, now, me, armed);
+const { connection, price } = words;
 const LIVE = { live: true, why: "lost", access: "bidder", heardAt: 0, rtt: 20 };
 
 function snapshot(auction = {}, you = {}, top = {}) {
@@ -141,7 +149,7 @@ test("accepted and passed at once: it says both", () => {
 test("refused: says why, and what would pass", () => {
   const refused = result(BID, { outcome: "refused", status: "NOT_BID", seq: 41, price: 4_400_000, askingBid: 4_600_000, code: "below_asking_bid", wouldPass: 4_600_000 });
   const view = play(sending(fromSnapshot(snapshot()), BID), refused);
-  assert.equal(banner(view, LIVE, 0).head, "Refused. Your bid of €44,000 was not placed");
+  assert.equal(banner(view, LIVE, 0).head, "Your bid of €44,000 was not placed");
   assert.match(banner(view, LIVE, 0).text, /€46,000/);
   assert.equal(view.auction.price, 4_200_000, "an answer moves no public number that it does not lead");
 });
@@ -196,8 +204,10 @@ test("errors have their words", () => {
 test("a bid that waits for the auctioneer's hand is not placed until it is taken", () => {
   const view = play(sending(fromSnapshot(snapshot()), BID), result(BID, { outcome: "waiting", bidId: "b1", seq: 41 }));
   assert.match(banner(view, LIVE, 0).head, /The auctioneer has your bid/);
-  const taken = play(view, { type: "decided", auctionId: LOT, bidId: "b1", cmdId: "c1", seq: 42, at: 1, outcome: "refused", code: "moved", message: "The room was first." });
-  assert.match(banner(taken, LIVE, 0).text, /The room was first/);
+  const taken = play(view, { type: "decided", auctionId: LOT, bidId: "b1", cmdId: "c1", seq: 42, at: 1, outcome: "refused", code: "moved", message: "x" });
+  assert.match(banner(taken, LIVE, 0).text, /The price had moved on/);
+  const let_in = play(view, { type: "winning", auctionId: LOT, seq: 42, at: 1, price: 4_400_000, max: null }, { type: "decided", auctionId: LOT, bidId: "b1", cmdId: "c1", seq: 42, at: 1, outcome: "accepted", code: null, message: null });
+  assert.equal(banner(let_in, LIVE, 0).head, "You lead");
 });
 
 test("offline comes before everything, with the age of the price", () => {
@@ -205,7 +215,7 @@ test("offline comes before everything, with the age of the price", () => {
   const gone = { ...LIVE, live: false, heardAt: 1000 };
   assert.equal(banner(led, gone, 5000).head, "Connection lost. Bidding is paused for you");
   assert.match(banner(led, gone, 5000).text, /This price is 4 seconds old/);
-  assert.deepEqual(button(led, gone, 5000), { label: "Waiting for the saleroom", amount: null, off: true, link: false });
+  assert.deepEqual(button(led, gone, 5000), { label: "Waiting for the saleroom", amount: null, off: true, href: null });
   assert.match(banner(sending(led, BID), gone, 5000).text, /Your bid of €44,000 is not answered/);
   assert.equal(connection(led, gone), "Reconnecting");
 });
@@ -215,6 +225,61 @@ test("an undo is followed by a fresh snapshot, not by a guess", () => {
   const view = play(led, event("undone", 42, { paddle: null, reason: "misheard", toSeq: 40 }));
   assert.equal(view.gap, true);
   assert.equal(button(view, LIVE, 0).off, true);
+  const whole = play(view, snapshot({ paddle: null }, { status: "OUTBID" }, { seq: 42 }));
+  assert.equal(banner(whole, LIVE, 0).text, "The auctioneer: misheard");
+});
+
+test("an undone bid stays in the list, struck out, and its bidder is told that it is theirs", () => {
+  const led = play(fromSnapshot(snapshot()), priceAt(42, 4_400_000, { paddle: 207 }));
+  const undone = play(led, event("undone", 43, { price: 4_200_000, askingBid: 4_400_000, paddle: null, reason: "It was not a bid.", toSeq: 41 }));
+  assert.deepEqual(undone.bids.map((bid) => [bid.price, bid.undone]), [[4_400_000, true], [4_200_000, false]]);
+  const whole = play(undone, snapshot({ paddle: null }, { status: "NOT_BID" }, { seq: 43 }));
+  assert.equal(banner(whole, LIVE, 0).head, "Your bid of €44,000 was taken back. You have not bid");
+  assert.equal(whole.bids.length, 2);
+  assert.equal(play(whole, priceAt(44, 4_400_000)).notice, null, "the bidding has gone on since");
+});
+
+test("a lot that is opened again says why, until the bidding goes on", () => {
+  const shut = fromSnapshot(snapshot({ status: "closed", outcome: "sold" }));
+  const again = play(shut, event("reopened", 42, { price: 4_200_000, askingBid: 4_400_000, reason: "A bid was missed." }), snapshot({}, {}, { seq: 42 }));
+  assert.equal(isOver(again), false);
+  assert.equal(banner(again, LIVE, 0).text, "The auctioneer: A bid was missed.");
+});
+
+test("the auctioneer's words are shown for a while, under nothing more important", () => {
+  const spoken = reduce(fromSnapshot(snapshot()), event("message", 42, { price: 4_200_000, askingBid: 4_400_000, text: "Two minutes." }), 1000);
+  assert.equal(banner(spoken, LIVE, 2000).text, "Two minutes.");
+  assert.equal(banner(spoken, LIVE, 14_000).head, "Paddle 118 in the room leads");
+});
+
+test("whoever may not bid is told why, with the way forward", () => {
+  const view = fromSnapshot(snapshot());
+  const at = (me, link = LIVE) => [banner(view, link, 0, { ...ME, ...me }).head, button(view, link, 0, { ...ME, ...me })];
+  const [head, face] = at({ admission: null, registration: "approval" });
+  assert.deepEqual([head, face.href], ["You are not registered for this sale", "/register"]);
+  assert.equal(at({ admission: "pending" })[1].label, "Awaiting approval");
+  assert.equal(at({ admission: "declined", reason: "" })[1].label, "You may watch, not bid");
+  assert.equal(at({ limit: 4_300_000 })[1].label, "Ask for a higher limit");
+  assert.equal(at({ limit: 4_400_000 })[1].amount, 4_400_000);
+});
+
+test("a bid over the limit is told once, and the button then offers the way to a higher one", () => {
+  const refused = play(sending(fromSnapshot(snapshot()), BID), result(BID, { outcome: "refused", status: "NOT_BID", seq: 41, code: "over_limit", price: 4_200_000, askingBid: 4_400_000 }));
+  assert.match(banner(refused, LIVE, 0).text, /over your limit/);
+  assert.equal(button(refused, LIVE, 0).href, "/register");
+});
+
+test("a bid can be left before a live lot is opened, and nowhere else before its time", () => {
+  const early = (format) => fromSnapshot(snapshot({ status: "scheduled", format, price: null }));
+  assert.equal(words.mayLimit(early("live"), LIVE, 0, ME), true);
+  assert.equal(words.mayLimit(early("english"), LIVE, 0, ME), false);
+  const left = fromSnapshot(snapshot({ status: "scheduled", format: "live", price: null }, { status: "ACTIVE", max: 5_000_000 }));
+  assert.equal(banner(left, LIVE, 0).head, "Your bid of €50,000 is left with the auctioneer");
+});
+
+test("a confirmation carries its own amount", () => {
+  const face = button(fromSnapshot(snapshot()), LIVE, 0, ME, { amount: 4_800_000 });
+  assert.deepEqual([face.label, face.amount, face.armed], ["Confirm", 4_800_000, true]);
 });
 
 test("every ending has its words", () => {
@@ -227,7 +292,8 @@ test("every ending has its words", () => {
   assert.equal(end({ status: "canceled" }, {}).head, "This lot was canceled");
   assert.match(end({ outcome: "sold_subject" }, {}).head, /subject to the owner’s approval/);
   const won = play(fromSnapshot(snapshot({ status: "settled", outcome: "sold", paddle: 207 }, { status: "WINNING" })), { type: "won", auctionId: LOT, seq: 42, at: 1, price: 4_200_000 });
-  assert.equal(banner(won, LIVE, 0).head, "You won this lot");
+  assert.equal(banner(won, LIVE, 0).head, "Sold to you, paddle 207");
+  assert.equal(button(won, LIVE, 0).href, "/me");
   assert.equal(isOver(won), true);
 });
 
@@ -236,8 +302,8 @@ test("the button offers an amount only where a press would bid it", () => {
   assert.equal(face({}).amount, 4_400_000);
   assert.equal(face({ status: "scheduled" }).label, "Not open yet");
   assert.equal(face({ status: "paused" }).label, "Bidding is paused");
-  assert.equal(face({ status: "closed", outcome: "passed" }).label, "Passed");
-  assert.equal(face({}, { ...LIVE, access: "spectator" }).link, true);
+  assert.equal(face({ status: "closed", outcome: "passed" }).href, "/lot/auction_2");
+  assert.equal(face({}, { ...LIVE, access: "spectator" }).href, "/sign-in");
   assert.equal(face({}, { ...LIVE, access: "suspended" }).off, true);
   assert.equal(price(fromSnapshot(snapshot({ price: null, askingBid: 2_400_000 }))).label, "Opening bid");
 });
