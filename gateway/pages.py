@@ -1,9 +1,7 @@
 """The pages that people see, as HTML.
 
-What is rendered here is complete and true without JavaScript: the lot, its price and its end as
-of the moment of writing, and no control that would pretend to work.  The page's own modules
-(``static/lot.js`` and what it imports) take over from the state embedded in the page and keep it
-live over the WebSocket.
+What is rendered here is complete and true without JavaScript, and has no control that would
+pretend to work.  A live page's own modules take over from the state that is embedded in it.
 
 This module promises one strict set of security headers on every page, escaped text everywhere,
 every word in the reader's language (``core.phrases``), and amounts written exactly as the
@@ -55,7 +53,6 @@ _SECURITY_HEADERS = {
 }
 
 _OVER = {"closed", "settling", "settled", "canceled"}
-_RESERVE = {"none": "No reserve", "met": "Reserve met", "not_met": "Reserve not met"}
 
 
 @dataclass(frozen=True)
@@ -91,25 +88,6 @@ class Session:
 
 
 @dataclass(frozen=True)
-class LotPage:
-    """Everything one viewer's page of one lot shows.  Amounts are in minor units."""
-
-    auction_id: str
-    lot_number: str
-    name: str
-    description: str
-    sale_name: str
-    estimate_low: int | None
-    estimate_high: int | None
-    photos: tuple[str, ...]  # file names under /static/lots/
-    provenance: tuple[str, ...]
-    snapshot: Mapping[str, Any]  # the wire's `snapshot` frame for this viewer, `you` included
-    session: Session | None  # None: a spectator
-    publishable_key: str
-    now: int  # the log's clock, milliseconds since the epoch
-
-
-@dataclass(frozen=True)
 class LotCard:
     """One lot in the catalogue.  Amounts are in minor units."""
 
@@ -136,8 +114,9 @@ def render(
     """A page of ``templates/``, in the visitor's language.
 
     Beside *values* a template has ``visit`` and what speaks its language: ``t`` (a phrase),
-    ``money`` (minor units, currency, exponent), ``moment`` (an instant, as ``<time>``), and
-    ``embedded`` (a value as the JSON of a data block).
+    ``money`` (minor units, currency, exponent), ``moment`` (an instant, as ``<time>``),
+    ``iso`` (an instant for such an element), and ``embedded`` (a value as the JSON of a data
+    block).
     """
     phrases = phrases_in(visit.language)
     html = _templates.get_template(template).render(
@@ -146,25 +125,12 @@ def render(
         t=phrases.say,
         money=partial(format_money, language=visit.language),
         moment=partial(_moment, language=visit.language),
+        iso=_iso,
         embedded=embedded,
         words_of=lambda areas: embedded(phrases.of(("common", *areas))),
         **values,
     )
     return HTMLResponse(html, status_code=status, headers={**_SECURITY_HEADERS, **(headers or {})})
-
-
-def lot_page(page: LotPage, visit: Visit = ENGLISH) -> HTMLResponse:
-    """The page of one lot, for one viewer."""
-    auction = page.snapshot["auction"]
-    estimate = _estimate(page.estimate_low, page.estimate_high, auction)
-    return render(
-        "lot.html",
-        visit,
-        page=page,
-        estimate=estimate,
-        first=_first_sight(auction, page.now),
-        state=embedded(_state(page)),
-    )
 
 
 def catalogue_page(
@@ -215,85 +181,12 @@ _templates = Environment(
 )
 
 
-def _state(page: LotPage) -> dict[str, Any]:
-    session = page.session
-    return {
-        "snapshot": page.snapshot,
-        "now": page.now,
-        "key": session.publishable_key if session else page.publishable_key,
-        "token": session.token if session else None,
-        "paddle": session.paddle if session else None,
-        "estimate": [page.estimate_low, page.estimate_high],
-    }
-
-
 def _estimate(
     low: int | None, high: int | None, money: Mapping[str, Any], visit: Visit = ENGLISH
 ) -> str:
     if low is None or high is None:
         return ""
     return format_range(low, high, money["currency"], money["exponent"], visit.language)
-
-
-def _first_sight(auction: Mapping[str, Any], now: int) -> dict[str, str]:
-    """The words of the page before it comes alive, and for good where there is no JavaScript."""
-    ends_at = auction["opensAt"] if auction["status"] in ("draft", "scheduled") else None
-    ends_at = ends_at or auction["closesAt"]
-    over = auction["status"] in _OVER
-    return {
-        "head": _ending(auction) if over else "Connecting to the saleroom",
-        "text": "" if over else "You can bid when it answers.",
-        "button": _ending(auction) if over else "Waiting for the saleroom",
-        "clock_label": "Closed" if over else "",
-        "as_of": format_instant(now),
-        "ends": f"{_ends_word(auction)} {format_instant(ends_at)}" if ends_at else "",
-        "ends_iso": _iso(ends_at) if ends_at else "",
-        "reserve": _RESERVE.get(auction["reserve"], ""),
-        "counts": _counts(auction),
-        "leader": _leader(auction),
-        **_price_words(auction, over),
-    }
-
-
-def _price_words(auction: Mapping[str, Any], over: bool) -> dict[str, str]:
-    price, currency, exponent = auction["price"], auction["currency"], auction["exponent"]
-    if price is None:
-        first = auction["askingBid"] or auction["opening"]
-        return {"price_label": "Opening bid", "price": format_money(first, currency, exponent)}
-    sold = auction["outcome"] in ("sold", "sold_subject")
-    label = "Hammer price" if sold else "Last bid" if over else "Current bid"
-    return {"price_label": label, "price": format_money(price, currency, exponent)}
-
-
-def _ending(auction: Mapping[str, Any]) -> str:
-    """How a lot ended, in the words of its button."""
-    if auction["status"] == "canceled":
-        return "Canceled"
-    if auction["outcome"] in ("sold", "sold_subject") and auction["price"] is not None:
-        price = format_money(auction["price"], auction["currency"], auction["exponent"])
-        return f"Sold for {price}"
-    return {"passed": "Passed", "withdrawn": "Withdrawn"}.get(auction["outcome"] or "", "Closed")
-
-
-def _ends_word(auction: Mapping[str, Any]) -> str:
-    if auction["status"] in ("draft", "scheduled"):
-        return "Opens"
-    return "Closed" if auction["status"] in _OVER else "Closes"
-
-
-def _counts(auction: Mapping[str, Any]) -> str:
-    bids, bidders = auction["bidCount"], auction["bidderCount"]
-    if not bids:
-        return "No bids yet"
-    return (
-        f"{bids} bid{'' if bids == 1 else 's'} from {bidders} bidder{'' if bidders == 1 else 's'}"
-    )
-
-
-def _leader(auction: Mapping[str, Any]) -> str:
-    if auction["price"] is None or auction["paddle"] is None:
-        return ""
-    return f"{auction['paddle']} {auction['channel'] or ''}".strip()
 
 
 def _card_words(card: LotCard, visit: Visit) -> dict[str, Any]:

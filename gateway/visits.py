@@ -11,9 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway import browsers, pages
-from gateway.browsers import Bidder
-from gateway.core import frames
+from gateway import lots, pages
 from gateway.core.view import LotView, SaleView
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def routes() -> list[Route]:
     """Every page that a person opens."""
     return [
         Route("/", catalogue),
-        Route("/lot/{auction_id}", lot_page),
+        *lots.routes(),
     ]
 
 
@@ -43,40 +41,6 @@ def _cards(gateway: Gateway, sale: SaleView) -> list[pages.LotCard]:
         return []
     lots = [gateway.saleroom.lots[auction_id] for auction_id in sale.auction_ids]
     return [_card(lot) for lot in lots if lot.terms.tokens is None]
-
-
-async def lot_page(request: Request) -> Response:
-    gateway: Gateway = request.app.state.gateway
-    lot = gateway.saleroom.lot(request.path_params["auction_id"])
-    if lot is None or lot.sale.created.mode != gateway.mode_of_pages:
-        return pages.not_found_page(pages.Visit.of(request), "common.no-lot")
-    bidder = await browsers.bidder_of(gateway, request)
-    lineage = gateway.feed.lineages[lot.shard]
-    return pages.lot_page(
-        pages.LotPage(
-            auction_id=lot.auction_id,
-            lot_number=lot.catalogue.lot_number,
-            name=lot.catalogue.name,
-            description=lot.catalogue.description,
-            sale_name=lot.sale.created.name,
-            estimate_low=lot.catalogue.estimate_low,
-            estimate_high=lot.catalogue.estimate_high,
-            photos=lot.catalogue.photos,
-            provenance=lot.catalogue.provenance,
-            snapshot=frames.snapshot(lot, lineage, bidder.consumer_id if bidder else None),
-            session=_session(gateway, bidder, lot),
-            publishable_key=gateway.keys.publishable_key,
-            now=gateway.clock.now(),
-        ),
-        pages.Visit.of(request),
-    )
-
-
-def _session(gateway: Gateway, bidder: Bidder | None, lot: LotView) -> pages.Session | None:
-    if bidder is None:
-        return None
-    paddle = lot.sale.paddles.get(bidder.consumer_id)
-    return pages.Session(bidder.name, paddle, bidder.token, gateway.keys.publishable_key)
 
 
 def _card(lot: LotView) -> pages.LotCard:

@@ -17,12 +17,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from gateway import pages
+from engine.core.messages import SaleTerms
+from gateway import lotpage, pages
 from tests.browser.serving import serving
 
 AUCTION = "auction_214"
@@ -77,16 +78,17 @@ def snapshot(**changes: Any) -> Frame:
     return frame
 
 
-def lot(session: pages.Session | None = BIDDER, **changes: Any) -> pages.LotPage:
+def lot(session: pages.Session | None = BIDDER, **changes: Any) -> lotpage.LotPage:
     """The page of that lot, for a bidder or (None) a spectator."""
     shown = snapshot(**changes)
     if session is None:
         shown["you"] = None
-    return pages.LotPage(
+    return lotpage.LotPage(
         auction_id=AUCTION,
         lot_number="214",
         name="A crackled celadon mallet vase",
         description="Stoneware under a thick green glaze, the crackle stained a fine dark brown.",
+        sale_id="seq_1",
         sale_name="Fine Ceramics",
         estimate_low=4_000_000,
         estimate_high=6_000_000,
@@ -106,6 +108,24 @@ def lot(session: pages.Session | None = BIDDER, **changes: Any) -> pages.LotPage
         session=session,
         publishable_key="pk_test_1",
         now=NOW,
+        terms=SaleTerms(buyers_premium=((0, "26"),), tax_percent="20"),
+        steps=((0, 100_000), (2_000_000, 200_000), (6_000_000, 500_000)),
+        extension_window_ms=60_000,
+        extension_ms=60_000,
+        zone="Europe/London",
+        coming=(
+            lotpage.Coming(
+                "auction_215",
+                "215",
+                "White porcelain moon jar",
+                "moonjar.jpg",
+                8_000_000,
+                12_000_000,
+            ),
+            lotpage.Coming(
+                "auction_216", "216", "Copper-red meiping", "oxblood.jpg", 1_200_000, 1_800_000
+            ),
+        ),
     )
 
 
@@ -125,6 +145,7 @@ class Saleroom:
         self.app = Starlette(
             routes=[
                 Route("/lot/{auction_id}", self._lot),
+                Route("/session/ticket", self._ticket, methods=["POST"]),
                 WebSocketRoute("/ws", self._talk),
                 Mount("/static", StaticFiles(directory=pages.STATIC)),
             ]
@@ -214,7 +235,11 @@ class Saleroom:
             await self._line.send_text(json.dumps(frame))
 
     async def _lot(self, request: Request) -> HTMLResponse:
-        return pages.lot_page(self.page)
+        return lotpage.lot_page(self.page, pages.Visit.of(request))
+
+    async def _ticket(self, _request: Request) -> Response:
+        """Nobody is signed in any more."""
+        return Response(status_code=401)
 
     async def _talk(self, line: WebSocket) -> None:
         self._loop = asyncio.get_running_loop()

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from gateway.api.routes import DESCRIBED, OPERATOR_API
 from gateway.core import bodies
-from tests.gateway.test_lot_page import ARGS, CHROMIUM
+from tests.browser.conftest import ARGS, CHROMIUM
 from tests.integration.open_house import House
 
 Json = dict[str, Any]

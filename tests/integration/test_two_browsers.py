@@ -84,11 +84,16 @@ async def visit(chromium: Browser, house: House, auction_id: str, bidder: int | 
 
 
 async def press_bid(page: Page, amount: str) -> None:
-    """Press the bid button when it asks for *amount*, past the guard after a price change."""
+    """Press the bid button when it asks for *amount*, past the guard after a price change, and
+    confirm it: nobody has bid in this sale before, or has chosen not to."""
     button = page.get_by_role("button", name=f"Bid {amount}")
     await expect(button).to_be_enabled(timeout=PATIENCE_MS)
     await page.wait_for_timeout(700)  # the page takes no press within 600 ms of a new price
     await button.click()
+    confirm = page.get_by_role("button", name=f"Confirm {amount}")
+    await expect(confirm).to_be_visible(timeout=PATIENCE_MS)
+    await page.wait_for_timeout(400)  # the second half of a double click confirms nothing
+    await confirm.click()
 
 
 async def test_two_browsers_bid_until_the_lot_is_sold(tmp_path: Path) -> None:

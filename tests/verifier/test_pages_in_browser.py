@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gateway import pages
-from tests.gateway.test_lot_page import browser
+from tests.browser.conftest import browser
 from tests.verifier.front import DESK_KEY, Front, register
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW
