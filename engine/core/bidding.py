@@ -86,14 +86,14 @@ def decide_bid(
     """
     bidder = lot.bidders.get(bid.consumer_id)
     if bidder is not None and (known := bidder.answers.get(bid.cmd_id)) is not None:
-        return _repeat(lot, bid, bidder, known, at, admission, allowance)
+        return repeated(lot, bid, bidder, known, at, admission, allowance)
 
     own = None
     if lot.method != "proxy" or lot.leader == bid.consumer_id:
-        own = _own_bid(lot, bid.consumer_id, bidder)
-    code = _refusal(lot, bid, at, admission, own, allowance)
+        own = own_bid(lot, bid.consumer_id, bidder)
+    code = refusal(lot, bid, at, admission, own, allowance)
     if code is not None:
-        answer = _refused(lot, bid, bidder, at, code, admission, own, allowance)
+        answer = refused(lot, bid, bidder, at, code, admission, own, allowance)
         return BidRefused(bid.auction_id, bid.consumer_id, bid.cmd_id, answer)
 
     # From here on the bid stands.
@@ -105,7 +105,7 @@ def decide_bid(
 # ── Objections ───────────────────────────────────────────────────────────────────────────
 
 
-def _own_bid(lot: Lot, consumer_id: str, bidder: Bidder | None) -> int | None:
+def own_bid(lot: Lot, consumer_id: str, bidder: Bidder | None) -> int | None:
     """The bidder's own bid, where they need not beat anyone else's: they hold a place with it,
     or it is the one that they have."""
     if bidder is None or bidder.limit is None:
@@ -117,7 +117,7 @@ def _own_bid(lot: Lot, consumer_id: str, bidder: Bidder | None) -> int | None:
     return -bidder.limit[0]
 
 
-def _refusal(
+def refusal(
     lot: Lot,
     bid: PlaceBid,
     at: int,
@@ -132,13 +132,13 @@ def _refusal(
         return "closed" if lot.bidding_ended else REFUSED_IN[lot.state]
     if admission is not None:
         return admission
-    code = _amount_refusal(lot, bid, own)
+    code = amount_refusal(lot, bid, own)
     if code is None and allowance is not None and _commits_to(lot, bid) > allowance:
         return "over_limit"
     return code
 
 
-def _amount_refusal(lot: Lot, bid: PlaceBid, own: int | None) -> Refusal | None:
+def amount_refusal(lot: Lot, bid: PlaceBid, own: int | None) -> Refusal | None:
     """What is wrong with the amount, or with bidding a second time."""
     if bid.kind == "buy_now":
         stands = buy_now_stands(lot) and bid.amount == lot.terms.buy_now
@@ -163,6 +163,8 @@ _ON_LADDERS: tuple[Method, ...] = ("proxy", "places")  # elsewhere nothing climb
 
 def _is_off_ladder(lot: Lot, amount: int) -> bool:
     terms = lot.terms
+    if amount == lot.asking:  # the rostrum may have asked for anything
+        return False
     return lot.method in _ON_LADDERS and amount != rung_from(
         terms.increments, terms.opening, amount
     )
@@ -196,7 +198,7 @@ def _would_pass(lot: Lot, own: int | None, allowance: int | None) -> int | None:
         lowest = None
     else:
         lowest = next_raise(lot.terms, own)
-    return _within(lowest, allowance)
+    return within(lowest, allowance)
 
 
 def next_raise(terms: Terms, limit: int) -> int | None:
@@ -207,13 +209,13 @@ def next_raise(terms: Terms, limit: int) -> int | None:
     return raised if raised <= MAX_AMOUNT else None
 
 
-def _within(lowest: int | None, allowance: int | None) -> int | None:
+def within(lowest: int | None, allowance: int | None) -> int | None:
     if lowest is None or allowance is None or lowest <= allowance:
         return lowest
     return None
 
 
-def _refused(
+def refused(
     lot: Lot,
     bid: PlaceBid,
     bidder: Bidder | None,
@@ -229,7 +231,7 @@ def _refused(
         bid.kind,
         at,
         lot.seq,
-        _standing(bidder, holds_place(lot, bid.consumer_id)),
+        standing(bidder, holds_place(lot, bid.consumer_id)),
         lot.price,
         asking_bid(lot),
         _would_pass(lot, own, allowance) if admission is None else None,
@@ -240,7 +242,7 @@ def _refused(
     )
 
 
-def _repeat(
+def repeated(
     lot: Lot,
     bid: PlaceBid,
     bidder: Bidder,
@@ -255,13 +257,13 @@ def _repeat(
     )
     answer = known
     if not same:
-        own = _own_bid(lot, bid.consumer_id, bidder)
+        own = own_bid(lot, bid.consumer_id, bidder)
         code: Refusal = "idempotency_mismatch"
-        answer = _refused(lot, bid, bidder, at, code, admission, own, allowance)
+        answer = refused(lot, bid, bidder, at, code, admission, own, allowance)
     return AnswerRepeated(bid.auction_id, bid.consumer_id, bid.cmd_id, answer)
 
 
-def _standing(bidder: Bidder | None, holds: bool) -> Standing:
+def standing(bidder: Bidder | None, holds: bool) -> Standing:
     if holds:
         return "WINNING"
     if bidder is None or (bidder.limit is None and bidder.sealed is None):
@@ -285,7 +287,7 @@ def _compete(lot: Lot, bid: PlaceBid) -> tuple[int, Why]:
     return price, "reserve" if by_reserve else "bid"
 
 
-def _raise(lot: Lot, bid: PlaceBid) -> tuple[int, Why | None]:
+def raised(lot: Lot, bid: PlaceBid) -> tuple[int, Why | None]:
     """The price after the leader's own raise, which competes with nobody (line 11)."""
     terms, limit = lot.terms, bid.amount
     assert lot.price is not None
@@ -308,7 +310,7 @@ def _take_limit(
     lot: Lot, bid: PlaceBid, at: int, bidder: Bidder, paddle: int, allowance: int | None
 ) -> BidAccepted:
     """The event of a limit that stands, with everything as it is after it."""
-    price, why = _raise(lot, bid) if lot.leader == bid.consumer_id else _compete(lot, bid)
+    price, why = raised(lot, bid) if lot.leader == bid.consumer_id else _compete(lot, bid)
     if bidder.paddle:
         paddle = bidder.paddle
     best = -lot.book[0][0] if lot.book else 0
@@ -330,7 +332,7 @@ def _take_limit(
         status,
         price,
         after.asking_bid,
-        would_pass if allowance is None else _within(would_pass, allowance),
+        would_pass if allowance is None else within(would_pass, allowance),
         None,
         False,
         bidder.bid_count + 1,
@@ -442,7 +444,7 @@ def _taken(
         status,
         after.price,
         after.asking_bid,
-        _within(again, allowance),
+        within(again, allowance),
         None,
         False,
         bidder.bid_count + 1,
@@ -491,7 +493,7 @@ def _take_sealed(
         "ACTIVE",
         None,
         lot.asking,
-        _within(lot.asking, allowance),
+        within(lot.asking, allowance),
         None,
         False,
         bidder.bid_count + 1,

@@ -39,7 +39,9 @@ def decide_update(lot: Lot, command: UpdateLot, at: int) -> LotUpdated | Objecti
 
 def _may_become(lot: Lot, terms: Terms) -> bool:
     if lot.state is State.SCHEDULED:
-        return True
+        # Left bids were made for a live lot of one place.
+        same = (terms.format, terms.winner_count) == (lot.terms.format, lot.terms.winner_count)
+        return same or not lot.book
     if lot.state is State.OPEN or lot.state is State.PAUSED:
         if lot.bidding_ended:
             return _is_later_settlement(lot, terms)
@@ -100,8 +102,10 @@ def _after(lot: Lot, terms: Terms) -> PublicState:
         return replace(after, asking_bid=terms.opening, reserve=shown, closes_at=terms.closes_at)
     if lot.state is not State.OPEN and lot.state is not State.PAUSED:
         return after
-    price = _price_under(lot, terms)
-    asking = after.asking_bid if price == lot.price or price is None else asking_at(terms, price)
+    price = price_under(lot, terms)
+    asking = after.asking_bid
+    if price is not None and price != lot.price:
+        asking = asking_at(terms, price, lot.rostrum.step if lot.rostrum is not None else None)
     closes_at = terms.closes_at if terms.closes_at != lot.terms.closes_at else lot.closes_at
     return replace(
         after,
@@ -112,14 +116,15 @@ def _after(lot: Lot, terms: Terms) -> PublicState:
     )
 
 
-def _price_under(lot: Lot, terms: Terms) -> int | None:
+def price_under(lot: Lot, terms: Terms) -> int | None:
     """The price under a lower reserve: where the leader's limit meets it now, and the price
     did not, it jumps to the reserve as it would have (bidding-rules 2.1, line 8).
 
     Taking the reserve away moves no price.  Where bids stand at their full amount there is
     no limit that could meet anything.
     """
-    if lot.method != "proxy" or lot.price is None or terms.reserve is None:
+    if lot.method != "proxy" or lot.leader is None or terms.reserve is None:
         return lot.price
+    assert lot.price is not None
     limit = -lot.book[0][0]
     return max(lot.price, terms.reserve) if limit >= terms.reserve else lot.price

@@ -65,6 +65,7 @@ from engine.core.messages import (
     UnpauseLot,
     Win,
 )
+from engine.core.rostrum import HOUSE, UNNAMED, Rostrum, rostrum_of
 from engine.core.sealed import SealedBid
 from engine.core.terms import Method, method_of
 
@@ -195,11 +196,13 @@ class Lot:
     bid_count: int = 0
     bidder_count: int = 0
     extensions: int = 0
+    rostrum: Rostrum | None = None  # of a live lot of one place
 
 
 def announce(auction_id: str, sale_id: str, terms: Terms) -> Lot:
     """A lot as it is when it has just been added to its sale."""
     lot = Lot(auction_id, sale_id, terms, method_of(terms))
+    lot.rostrum = rostrum_of(terms)
     lot.closes_at, lot.asking = terms.closes_at, terms.opening
     lot.due_at = _next_due(lot)
     return lot
@@ -213,8 +216,11 @@ def asking_bid(lot: Lot) -> int | None:
     return lot.asking if lot.state in _BIDDABLE else None
 
 
-def asking_at(terms: Terms, price: int) -> int | None:
-    """One step above *price*; None where that is more than anybody can bid."""
+def asking_at(terms: Terms, price: int, step: int | None = None) -> int | None:
+    """One step above *price*, the rostrum's own where it has set one; None where that is more
+    than anybody can bid."""
+    if step is not None:
+        return price + step if price + step <= MAX_AMOUNT else None
     asking = price + step_at(terms.increments, price)
     if terms.ladder_only:
         asking = rung_from(terms.increments, terms.opening, asking)
@@ -239,17 +245,20 @@ def after(lot: Lot) -> PublicState:
 
 
 def _public(lot: Lot, state: State, seq: int, closes_at: int | None) -> PublicState:
+    rostrum = lot.rostrum
     return PublicState(
         seq,
         state,
         lot.price,
         lot.asking if state in _BIDDABLE else None,
-        lot.bidders[lot.leader].paddle if lot.leader is not None else None,
+        (lot.bidders[lot.leader].paddle or None) if lot.leader is not None else None,
         lot.bid_count,
         lot.bidder_count,
         reserve_shown(lot.terms, lot.price),
         closes_at if state is not State.PAUSED else None,
         lot.extensions,
+        rostrum.channel if rostrum is not None else "online",
+        rostrum.phase if rostrum is not None and state is State.OPEN else None,
     )
 
 
@@ -277,6 +286,8 @@ def exposure(lot: Lot, consumer_id: str) -> int:
         return 0
     if lot.state is State.OPEN or lot.state is State.PAUSED:
         return -bidder.limit[0] if bidder.limit and holds_place(lot, consumer_id) else 0
+    if lot.outcome == "sold_subject" and lot.leader == consumer_id:
+        return lot.price or 0
     return bidder.won
 
 
@@ -285,8 +296,10 @@ def binds(lot: Lot, consumer_id: str) -> bool:
     bidder = lot.bidders.get(consumer_id)
     if bidder is None:
         return False
+    if lot.rostrum is not None and lot.leader is None and lot.state in _BIDDABLE:
+        return bidder.limit is not None  # a left bid, to be carried out
     if lot.state is not State.OPEN and lot.state is not State.PAUSED:
-        return bidder.won > 0
+        return exposure(lot, consumer_id) > 0
     if lot.method == "once":  # whoever stands behind moves up when another is taken back
         return bidder.limit is not None
     return bidder.sealed is not None or holds_place(lot, consumer_id)
@@ -304,7 +317,7 @@ def due(lot: Lot, at: int, resumed_at: int) -> LotEvent | BiddingEnded | None:
     if at < lot.due_at:
         return None
     if lot.state is State.SCHEDULED:
-        return _open(lot, at)
+        return opened(lot, at)
     if lot.state is State.CLOSED:
         return _settle(lot, at)
     if lot.state is State.PAUSED:  # only an end that stands through a pause is due then
@@ -338,6 +351,8 @@ def extension(lot: Lot, at: int) -> LotExtended | None:
     terms = lot.terms
     if lot.closes_at is None or lot.closes_at - at >= terms.extension_window_ms:
         return None
+    if lot.state is not State.OPEN:  # a left bid, before the opening
+        return None
     if terms.max_extensions is not None and lot.extensions >= terms.max_extensions:
         return None
     closes_at = at + terms.extension_ms
@@ -362,7 +377,7 @@ def decide_move(lot: Lot, move: Move, at: int) -> LotEvent | None:
     """
     match move:
         case OpenLot() if lot.state is State.SCHEDULED:
-            return _open(lot, at)
+            return opened(lot, at)
         case PauseLot() if lot.state is State.OPEN and not lot.bidding_ended:
             return LotPaused(at, lot.auction_id, _public(lot, State.PAUSED, lot.seq + 1, None))
         case UnpauseLot() if lot.state is State.PAUSED and not lot.bidding_ended:
@@ -372,7 +387,7 @@ def decide_move(lot: Lot, move: Move, at: int) -> LotEvent | None:
         case CancelLot() if LotCanceled in TRANSITIONS[lot.state]:
             state = _public(lot, State.CANCELED, lot.seq + 1, lot.closes_at)
             return LotCanceled(at, lot.auction_id, state)
-        case SettleLot() if lot.state is State.CLOSED:
+        case SettleLot() if lot.state is State.CLOSED and lot.outcome != "sold_subject":
             return _settle(lot, at)
         case FinishSettlement() if lot.state is State.SETTLING:
             return _settled(lot, at)
@@ -394,7 +409,8 @@ def _can_be_removed(lot: Lot) -> bool:
     return lot.state is State.SCHEDULED
 
 
-def _open(lot: Lot, at: int) -> LotOpened:
+def opened(lot: Lot, at: int) -> LotOpened:
+    """Bids, please."""
     return LotOpened(at, lot.auction_id, _public(lot, State.OPEN, lot.seq + 1, lot.closes_at))
 
 
@@ -407,7 +423,16 @@ def _unpause(lot: Lot, at: int) -> LotUnpaused:
 
 def close(lot: Lot, at: int) -> LotClosed:
     """The hammer falls: to whom, and for how much."""
-    return _closed(lot, at, _winners(lot))
+    if lot.leader in UNNAMED:
+        return _closed_on_the_floor(lot, at)
+    return closed(lot, at, _winners(lot))
+
+
+def _closed_on_the_floor(lot: Lot, at: int) -> LotClosed:
+    """Nobody knows the leader's paddle: the rostrum must say who has bought.  The house, who
+    bids for the consignor, buys nothing."""
+    sold = lot.leader != HOUSE and reserve_shown(lot.terms, lot.price) != "not_met"
+    return closed(lot, at, [], "sold_subject" if sold else "passed")
 
 
 def _winners(lot: Lot) -> list[Win]:
@@ -427,14 +452,16 @@ def _win(lot: Lot, entry: Limit, pays: int | None) -> Win:
     return Win(consumer_id, bidder.paddle, pays, bid, bidder.cmd_id)
 
 
-def _closed(lot: Lot, at: int, winners: list[Win]) -> LotClosed:
+def closed(lot: Lot, at: int, winners: list[Win], outcome: Outcome | None = None) -> LotClosed:
+    """The end of the bidding.  A live lot is settled by command, when the sale is over."""
+    by_command = lot.terms.settle_by_command or lot.rostrum is not None
     end = lot.ends_at if lot.state is State.PAUSED else lot.closes_at
     return LotClosed(
         at,
         lot.auction_id,
-        "sold" if winners else "passed",
+        outcome or ("sold" if winners else "passed"),
         winners[0].consumer_id if winners else None,
-        None if lot.terms.settle_by_command else max(at, lot.terms.settle_at or at),
+        None if by_command else max(at, lot.terms.settle_at or at),
         _public(lot, State.CLOSED, lot.seq + 1, at if end is None else min(end, at)),
         tuple(winners),
     )
@@ -452,10 +479,10 @@ def close_sealed(
     if key is None:
         return None
     bids = [bidder.sealed for bidder in lot.bidders.values() if bidder.sealed is not None]
-    opened = sealed.opened(lot.auction_id, lot.terms, bids, key, allowances)
-    winners = [_sealed_win(lot, bid, pays) for bid, pays in sealed.winners(lot.terms, opened)]
-    closed = _closed(lot, at, winners)
-    return replace(closed, opened=opened, opening_key=command.opening_key)
+    found = sealed.opened(lot.auction_id, lot.terms, bids, key, allowances)
+    winners = [_sealed_win(lot, bid, pays) for bid, pays in sealed.winners(lot.terms, found)]
+    end = closed(lot, at, winners)
+    return replace(end, opened=found, opening_key=command.opening_key)
 
 
 def _sealed_win(lot: Lot, bid: OpenedBid, pays: int) -> Win:
@@ -513,6 +540,8 @@ def evolve(lot: Lot, event: LotEvent | BiddingEnded) -> None:
 
 
 def _evolve_opened(lot: Lot, event: LotOpened) -> None:
+    if event.opening is not None:
+        lot.terms = replace(lot.terms, opening=event.opening)
     if lot.method == "dutch":
         lot.next_drop_at = dutch.first_drop_at(lot.terms, event.at)
 
@@ -548,6 +577,8 @@ def _evolve_updated(lot: Lot, event: LotUpdated) -> None:
             lot.ends_at = now.closes_at if now.fixed_end else None
     if lot.state is State.CLOSED and lot.settle_at is not None and now.settle_at is not None:
         lot.settle_at = max(lot.settle_at, now.settle_at)
+    if (now.format, now.winner_count) != (before.format, before.winner_count):
+        lot.rostrum = rostrum_of(now)
     lot.terms, lot.method, lot.revision = now, method_of(now), event.revision
 
 
@@ -672,8 +703,13 @@ def evolve_refused(lot: Lot, event: BidRefused) -> None:
     bidder = lot.bidders.get(event.consumer_id)
     if bidder is None:
         bidder = lot.bidders[event.consumer_id] = Bidder()
-    bidder.answers[event.cmd_id] = event.answer
-    bidder.refused.append(event.cmd_id)
+    remember_refusal(bidder, event.cmd_id, event.answer)
+
+
+def remember_refusal(bidder: Bidder, cmd_id: str, answer: Answer) -> None:
+    """Keep a refusal for its retry; of many the latest."""
+    bidder.answers[cmd_id] = answer
+    bidder.refused.append(cmd_id)
     if len(bidder.refused) > REFUSALS_KEPT:
         del bidder.answers[bidder.refused.pop(0)]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from engine.core.messages import (
     MAX_AMOUNT,
     Admission,
@@ -37,6 +39,13 @@ class Registration:
     conditions_version: str | None = None  # that they have said yes to
 
 
+class Console(Struct, frozen=True, array_like=True, gc=False):
+    """A connection from which the sale's live lots are sold, and whose key it is."""
+
+    session: str
+    by: str
+
+
 @dataclass(slots=True)
 class Sale:
     """A sale, its paddles and who may bid."""
@@ -46,6 +55,9 @@ class Sale:
     registrations: dict[str, Registration] = field(default_factory=dict)  # by consumer id
     paddles: dict[int, str] = field(default_factory=dict)
     next_paddle: int = FIRST_PADDLE
+    ring: str | None = None  # the live lot that is being sold
+    console: Console | None = None  # in control
+    auto_accept: bool = True  # online bids on live lots stand without the rostrum
 
 
 # What the sale objects to in a bidder who is known to it, by their admission.

@@ -18,19 +18,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.core import bidding, editing
+from engine.core import bidding, calling, editing, selling
 from engine.core import lot as lots
 from engine.core.increments import step_at
 from engine.core.lot import Lot
 from engine.core.messages import (
     MAX_AMOUNT,
     Act,
+    ActDecided,
     AddLot,
     AnswerRepeated,
+    AutoAcceptSet,
     BidAccepted,
+    BidCalled,
     BidderRegistered,
     BiddingEnded,
     BidRefused,
+    BidsLapsed,
+    BidWaiting,
     CancelBid,
     CancelLot,
     Catalogue,
@@ -38,6 +43,7 @@ from engine.core.messages import (
     Command,
     CommandRefused,
     CommandTaken,
+    ConsoleTaken,
     CreateSale,
     EnterSale,
     Event,
@@ -47,17 +53,24 @@ from engine.core.messages import (
     LeaveSale,
     LimitLowered,
     LotAdded,
+    LotClosed,
     LotEvent,
+    LotOpened,
+    LotReopened,
+    LotUnpaused,
     LotUpdated,
     LowerLimit,
     Objection,
     OpenLot,
     PauseLot,
     PlaceBid,
+    Refusal,
     RegisterBidder,
     RemoveLot,
     RemoveSale,
+    Reopen,
     ResumeTrading,
+    RingMoved,
     SaleCreated,
     SaleRemoved,
     SaleUpdated,
@@ -67,11 +80,13 @@ from engine.core.messages import (
     UnpauseLot,
     UpdateLot,
     UpdateSale,
+    WrongFoot,
     sale_part,
 )
 from engine.core.registering import (
     ADMISSION_REFUSALS,
     GUEST,
+    Console,
     Registration,
     Sale,
     can_be_kept,
@@ -95,7 +110,9 @@ class Shard:
     sales: dict[str, Sale] = field(default_factory=dict)
     lots: dict[str, Lot] = field(default_factory=dict)
     resumed_at: int = 0  # when trading last resumed after a stop
-    answers: dict[str, CommandTaken | CommandRefused] = field(default_factory=dict)  # last ones
+    answers: dict[str, CommandTaken | CommandRefused | ActDecided] = field(
+        default_factory=dict
+    )  # the last ones
 
 
 HouseCommand = (
@@ -129,8 +146,10 @@ def execute(shard: Shard, command: Command, at: int) -> list[Event]:
         return [] if lot is None else _bring_about(shard, lot, at)
     if isinstance(command, ResumeTrading):
         return _done(shard, TradingResumed(at))
-    if isinstance(command, Act | LeaveConsole):
-        return []
+    if isinstance(command, Act):
+        return _act(shard, command, at)
+    if isinstance(command, LeaveConsole):
+        return _leave_console(shard, command, at)
     assert not isinstance(command, PlaceBid)
     return _house(shard, command, at)
 
@@ -144,9 +163,52 @@ def _bring_about(shard: Shard, lot: Lot, at: int) -> list[Event]:
     """Apply whatever time alone has brought about on this lot by *at*."""
     events: list[Event] = []
     while (event := lots.due(lot, at, shard.resumed_at)) is not None:
-        lots.evolve(lot, event)
-        events.append(event)
+        events += _carry(shard, event, at)
     return events
+
+
+def _carry(shard: Shard, event: Event, at: int) -> list[Event]:
+    """Fold an event in, and what follows from it on a live lot."""
+    events = _done(shard, event)
+    if isinstance(event, LotEvent | BidAccepted):
+        lot = shard.lots[event.auction_id]
+        if lot.rostrum is not None:
+            events += _follow(shard, lot, event, at)
+    return events
+
+
+def _follow(shard: Shard, lot: Lot, event: LotEvent | BidAccepted, at: int) -> list[Event]:
+    """What an event brings with it at the rostrum: left bids are carried out, or reply; bids
+    that waited too long lapse; the ring goes to who opens, and from who is done."""
+    events: list[Event] = []
+    sale = shard.sales[lot.sale_id]
+    called = _called(lot, event, at, sale.said.terms.wrong_foot)
+    if called is not None:
+        events += _done(shard, called)
+    lapsed = calling.lapsed(lot, at)
+    if lapsed is not None:
+        events += _done(shard, lapsed)
+    ring = sale.ring
+    if ring is None and isinstance(event, LotOpened | LotUnpaused):
+        ring = lot.auction_id
+    elif ring == lot.auction_id and lot.state is not State.OPEN and lot.state is not State.PAUSED:
+        ring = None
+    if ring != sale.ring:
+        events += _done(shard, RingMoved(at, lot.sale_id, ring))
+    return events
+
+
+def _called(
+    lot: Lot, event: LotEvent | BidAccepted, at: int, wrong_foot: WrongFoot
+) -> BidCalled | None:
+    """The left bid that an event makes lead."""
+    if isinstance(event, LotOpened):
+        return calling.carried_out(lot, at, wrong_foot)
+    if isinstance(event, LotReopened) and calling.is_new(lot):
+        return calling.carried_out(lot, at, wrong_foot)
+    if isinstance(event, BidCalled | BidAccepted) and event.why == "reinstated":
+        return calling.reply(lot, at, wrong_foot)
+    return None
 
 
 # ── Bids ─────────────────────────────────────────────────────────────────────────────────
@@ -180,7 +242,12 @@ def _bid(shard: Shard, bid: PlaceBid, at: int) -> list[Event]:
         admission = "own_lot"
     who = bid.consumer_id
     held = lot.leader == who if simple else lots.holds_place(lot, who)
-    answer = bidding.decide_bid(lot, bid, at, admission, paddle, allowance)
+    answer: Event
+    if lot.rostrum is None:
+        answer = bidding.decide_bid(lot, bid, at, admission, paddle, allowance)
+    else:
+        wrong_foot, by_hand = sale.said.terms.wrong_foot, not sale.auto_accept
+        answer = calling.decide_bid(lot, bid, at, admission, paddle, allowance, wrong_foot, by_hand)
     evolve(shard, answer)
     events.append(answer)
     if type(answer) is BidAccepted:
@@ -191,6 +258,8 @@ def _bid(shard: Shard, bid: PlaceBid, at: int) -> list[Event]:
             extended = lots.extension(lot, at)
             if extended is not None:
                 events += _done(shard, extended)
+        if lot.rostrum is not None:
+            events += _follow(shard, lot, answer, at)
     return events
 
 
@@ -219,7 +288,7 @@ def _house(shard: Shard, command: HouseCommand, at: int) -> list[Event]:
         state = lot.state if lot is not None else None
         refused = CommandRefused(at, subject, name, decided, command.cmd_id, state, by)
         return [*events, *_done(shard, refused)]
-    events += _done(shard, decided)
+    events += _carry(shard, decided, at)
     if lot is not None and not isinstance(decided, LotUpdated):
         # A close is settled in the same breath where its time for settling has come.
         events += _bring_about(shard, lot, at)
@@ -246,6 +315,113 @@ def _by(command: HouseCommand) -> str:
 
 def _key(subject: str, by: str, cmd_id: str) -> str:
     return f"{subject}\0{by}\0{cmd_id}"
+
+
+# ── The rostrum ──────────────────────────────────────────────────────────────────────────
+
+
+def _act(shard: Shard, act: Act, at: int) -> list[Event]:
+    """Do what a console asks, or say why not; once, however often it comes."""
+    known = shard.answers.get(_act_key(act.auction_id, act.by, act.cmd_id))
+    if isinstance(known, ActDecided):
+        if (known.deed, known.reason) == (act.deed, act.reason):
+            return [known]
+        return _done(shard, _decided(shard, act, at, selling.No("idempotency_mismatch")))
+    lot = shard.lots.get(act.auction_id)
+    if lot is None:
+        return _done(shard, _decided(shard, act, at, selling.No("not_found")))
+    if lot.rostrum is None or not selling.is_readable(act):
+        return _done(shard, _decided(shard, act, at, selling.No("invalid")))
+    events = _bring_about(shard, lot, at)
+    sale = shard.sales[lot.sale_id]
+    ringed = shard.lots[sale.ring] if sale.ring is not None else None
+    if isinstance(act.deed, Reopen) and ringed is not None:
+        events += _bring_about(shard, ringed, at)  # else its end would be put off
+        ringed = shard.lots[sale.ring] if sale.ring is not None else None
+    floor = selling.Floor(lot, sale, act, at, lambda who: _admitted(shard, lot, who), ringed)
+    seq, decided = lot.seq, selling.decide(floor)
+    if isinstance(decided, selling.No):
+        return [*events, *_done(shard, _decided(shard, act, at, decided))]
+    made = [event for wanted in decided for event in _carry(shard, wanted, at)]
+    made += _time_to_reply(shard, lot, made, at)
+    seq += lot.seq > seq
+    return [*events, *made, *_done(shard, _decided(shard, act, at, seq, _bid_of(made)))]
+
+
+def _time_to_reply(shard: Shard, lot: Lot, made: list[Event], at: int) -> list[Event]:
+    """A bid at the rostrum keeps a lot with an end open as any other does."""
+    if not any(isinstance(event, BidAccepted | BidCalled) for event in made):
+        return []
+    extended = lots.extension(lot, at)
+    return [] if extended is None else _done(shard, extended)
+
+
+def _bid_of(made: list[Event]) -> tuple[str, str] | None:
+    """The bid that an act made, took, refused or called."""
+    for event in made:
+        if isinstance(event, BidAccepted | BidCalled | BidRefused):
+            return event.consumer_id, event.cmd_id
+    return None
+
+
+def _decided(
+    shard: Shard,
+    act: Act,
+    at: int,
+    outcome: selling.No | int,
+    bid: tuple[str, str] | None = None,
+) -> ActDecided:
+    """What became of an act: why it was not done, or the public seq of what it did."""
+    lot = shard.lots.get(act.auction_id)
+    seq, code, would_pass = (lot.seq if lot is not None else 0), None, None
+    if isinstance(outcome, selling.No):
+        code, would_pass = outcome
+    else:
+        seq = outcome
+    return ActDecided(
+        at,
+        act.auction_id,
+        act.deed,
+        act.cmd_id,
+        act.by,
+        act.session,
+        act.seen,
+        act.reason,
+        seq,
+        lot.price if lot is not None else None,
+        lots.asking_bid(lot) if lot is not None else None,
+        would_pass,
+        code,
+        bid,
+    )
+
+
+def _admitted(shard: Shard, lot: Lot, consumer_id: str) -> selling.Admitted:
+    """What ``_bid`` asks of an online bidder, for one whom the rostrum names."""
+    sale = shard.sales[lot.sale_id]
+    registration = sale.registrations.get(consumer_id)
+    refusal: Refusal | None = None
+    if consumer_id == lot.terms.consignor:
+        refusal = "own_lot"
+    if registration is None:
+        if sale.said.registration != "open":
+            refusal = "not_registered"
+        return selling.Admitted(refusal, sale.next_paddle, None)
+    refusal = ADMISSION_REFUSALS[registration.admission] or refusal
+    allowance = _allowance(shard, registration, consumer_id, lot)
+    return selling.Admitted(refusal, registration.paddle, allowance)
+
+
+def _leave_console(shard: Shard, command: LeaveConsole, at: int) -> list[Event]:
+    sale = shard.sales.get(command.sale_id)
+    if sale is None or sale.console is None or sale.console.session != command.session:
+        return []
+    return _done(shard, ConsoleTaken(at, command.sale_id, "", ""))
+
+
+def _act_key(auction_id: str, by: str, cmd_id: str) -> str:
+    """Beside those of the house's commands: a key may have given one of them the same id."""
+    return f"{auction_id}\0{by}\0{cmd_id}\0act"
 
 
 Decided = Event | Objection
@@ -431,14 +607,18 @@ def evolve(shard: Shard, event: Event) -> None:
     if isinstance(event, BidAccepted):
         _accepted(shard, event)
     elif isinstance(event, BidRefused):
-        lots.evolve_refused(shard.lots[event.auction_id], event)
-    elif isinstance(event, LotEvent | BiddingEnded):
+        lot = shard.lots[event.auction_id]
+        (lots if lot.rostrum is None else calling).evolve_refused(lot, event)
+    elif isinstance(event, BiddingEnded):
         lots.evolve(shard.lots[event.auction_id], event)
+    elif isinstance(event, LotEvent):
+        _moved(shard, event)
     elif isinstance(event, LotAdded):
         lot = lots.announce(event.auction_id, event.sale_id, event.terms)
         shard.lots[event.auction_id] = lot
     elif isinstance(event, LimitLowered):
-        lots.evolve_lowered(shard.lots[event.auction_id], event)
+        lot = shard.lots[event.auction_id]
+        (lots if lot.rostrum is None else calling).evolve_lowered(lot, event)
     elif isinstance(event, SaleCreated):
         shard.sales[event.sale.sale_id] = Sale(event.sale)
     elif isinstance(event, SaleUpdated):
@@ -450,16 +630,37 @@ def evolve(shard: Shard, event: Event) -> None:
     elif isinstance(event, TradingResumed):
         shard.resumed_at = event.at
     elif isinstance(event, CommandTaken | CommandRefused):
-        _remember(shard, event)
+        _remember(shard, _key(event.subject, event.by, event.cmd_id), event)
+    else:
+        _at_the_rostrum(shard, event)
+
+
+def _at_the_rostrum(shard: Shard, event: Event) -> None:
+    if isinstance(event, BidWaiting):
+        _waits(shard, event)
+    elif isinstance(event, BidsLapsed):
+        calling.evolve_lapsed(shard.lots[event.auction_id], event)
+    elif isinstance(event, RingMoved):
+        shard.sales[event.sale_id].ring = event.auction_id
+    elif isinstance(event, ConsoleTaken):
+        console = Console(event.session, event.by) if event.session else None
+        shard.sales[event.sale_id].console = console
+    elif isinstance(event, AutoAcceptSet):
+        shard.sales[event.sale_id].auto_accept = event.on
+    elif isinstance(event, ActDecided):
+        _act_decided(shard, event)
     else:
         assert isinstance(event, AnswerRepeated), f"unknown event {event}"
 
 
 def _accepted(shard: Shard, event: BidAccepted) -> None:
     lot = shard.lots[event.auction_id]
-    lots.evolve_accepted(lot, event)
-    if event.answer.bid_count > 1:
-        return  # they have bid here before: the sale knows them, and that they did
+    if lot.rostrum is None:
+        lots.evolve_accepted(lot, event)
+    else:
+        calling.evolve_accepted(lot, event)
+    if event.answer.bid_count > 1 or not event.paddle:
+        return  # they have bid here before: the sale knows them, and that they did; or nobody
     sale = shard.sales[lot.sale_id]
     registration = sale.registrations.get(event.consumer_id)
     if registration is None:
@@ -467,10 +668,39 @@ def _accepted(shard: Shard, event: BidAccepted) -> None:
     registration.lots.append(event.auction_id)
 
 
-def _remember(shard: Shard, event: CommandTaken | CommandRefused) -> None:
+def _moved(shard: Shard, event: LotEvent) -> None:
+    lot = shard.lots[event.auction_id]
+    if lot.rostrum is None:
+        lots.evolve(lot, event)
+        return
+    calling.evolve(lot, event)
+    if isinstance(event, LotClosed) and event.winner is not None:
+        # Who showed a paddle only at the hammer has bid here now.
+        bid_on = shard.sales[lot.sale_id].registrations[event.winner].lots
+        if event.auction_id not in bid_on:
+            bid_on.append(event.auction_id)
+
+
+def _waits(shard: Shard, event: BidWaiting) -> None:
+    """A bid that waits is shown with its paddle, which is its bidder's from now on."""
+    lot = shard.lots[event.auction_id]
+    calling.evolve_waiting(lot, event)
+    sale = shard.sales[lot.sale_id]
+    if event.consumer_id not in sale.registrations:
+        take_paddle(sale, event.consumer_id, event.paddle)
+
+
+def _act_decided(shard: Shard, event: ActDecided) -> None:
+    if event.code == "held":
+        calling.hold(shard.lots[event.auction_id])
+    if event.code != "idempotency_mismatch":
+        _remember(shard, _act_key(event.auction_id, event.by, event.cmd_id), event)
+
+
+def _remember(shard: Shard, key: str, event: CommandTaken | CommandRefused | ActDecided) -> None:
     """Keep the answer to a command for its retry; a retry's answer is there already."""
     if not event.cmd_id:
         return
-    shard.answers[_key(event.subject, event.by, event.cmd_id)] = event
+    shard.answers[key] = event
     if len(shard.answers) > COMMANDS_KEPT:
         del shard.answers[next(iter(shard.answers))]
