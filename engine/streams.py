@@ -40,7 +40,7 @@ from engine.core.codec import GENESIS
 
 LIBRARY = "auc_v1"
 MAX_LAG = 2_000  # entries waiting to be decided: past it new bids are refused, not queued
-MAX_COMMANDS = 256  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
+MAX_COMMANDS = 128  # commands in one entry: their events fit one commit (sale.py, auc_v1.lua)
 STOPPED_AFTER_MS = 1_000  # no leader for as long: a stop, made good; a takeover takes half of it
 UNLED_AFTER_MS = 3_000  # no leader for as long: no bids are taken; slow disks stall for less
 REPLY_TIMEOUT_S = 10.0  # no reply for as long: the outcome is unknown (slow disks take seconds)

@@ -297,7 +297,7 @@ def _contest(lot: Lot, offered: Offered, wrong_foot: WrongFoot) -> _Contest:
     if limit == best and on_floor and wrong_foot == "plus_one":
         over = asking_at(lot.terms, best, memory(lot).step)
         return _Contest(best if over is None else over, "proxy", leads=False, tied=True)
-    price = price_of(terms, best, max(limit, *others[1:2]))
+    price = price_of(terms, best, max([limit, *others[1:2]]))
     price = _covered(lot, price, best, wrong_foot)
     return _Contest(price, "proxy", leads=False, tied=limit == best)
 

@@ -7,9 +7,15 @@ is applied, so "bid or close first" is never a race: the log says it.
 A command of the house is carried out, or there is an objection to it.  Where it carries a
 ``cmd_id`` that is said last, remembered, and said again when it comes again, without effect.
 
+An act of the rostrum is done, or it is said why not; its answer is remembered in the same way.
+What an act needs that the lot alone does not know, its control, ring and bidders, is here.
+
 One command makes at most ``EVENTS_PER_COMMAND`` events: what was due (opened, extended after a
 stop, the price dropped, closed, settling), what it brings about itself with what follows from
-that, and its own answer.  The longest is opened, extended, closed, settling, settled, taken.
+that, and its own answer.  The longest is the reopening of a live lot whose whole time went by
+while another held the ring, whose own end was due, too: opened, called, extended, closed; the
+other extended, closed, its waiting bids lapsed, the ring empty; control taken, reopened, into
+the ring, and the answer.
 """
 
 from __future__ import annotations
@@ -98,7 +104,7 @@ from engine.core.registering import (
 )
 from engine.core.terms import can_be_sold_by
 
-EVENTS_PER_COMMAND = 6
+EVENTS_PER_COMMAND = 12
 MOST_DECIMALS = 4  # of any currency in ISO 4217
 COMMANDS_KEPT = 1_000  # answers to the house's commands: a retry comes within minutes
 

@@ -38,15 +38,20 @@ from engine.core.increments import table
 from engine.core.lot import Bidder, Lot, public_state
 from engine.core.messages import (
     MAX_AMOUNT,
+    ActDecided,
     AddLot,
     Admission,
     Answer,
     AnswerRepeated,
+    AskingSet,
     BidAccepted,
+    BidCalled,
     BidCanceled,
     BidderRegistered,
     BiddingEnded,
     BidRefused,
+    BidsUndone,
+    CallMade,
     CancelBid,
     CancelLot,
     Catalogue,
@@ -68,12 +73,14 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUnpaused,
     LotUpdated,
     LotWithdrawn,
     LowerLimit,
+    MessageSaid,
     OpenLot,
     PauseLot,
     PlaceBid,
@@ -81,9 +88,11 @@ from engine.core.messages import (
     PublicState,
     RegisterBidder,
     RemoveLot,
+    ReserveLowered,
     ResumeTrading,
     SaleCreated,
     SaleRemoved,
+    SaleTerms,
     SaleUpdated,
     Sealing,
     SettleLot,
@@ -222,14 +231,20 @@ def say_answer(answer: Answer) -> str:
 class Saleroom:
     """One sale with one lot, and everything that must hold around every command."""
 
-    def __init__(self, registration: Registration = "open", **terms: Any) -> None:
+    def __init__(
+        self,
+        registration: Registration = "open",
+        printed: SaleTerms = SaleTerms(),  # noqa: B008  # frozen
+        **terms: Any,
+    ) -> None:
         self.shard, self.recovered, self.view = Shard(), Shard(), View()
         defaults: dict[str, Any] = {"opening": 100, "increments": TENS}
         if str(terms.get("format", "")).startswith(("sealed", "uniform")):
             defaults["sealing"] = SEALING
         self.terms = Terms(**(defaults | terms))
         self.sealed_amounts: list[int] = []
-        self.do(CreateSale(SALE, "Ceramics", "EUR", 2, registration=registration), 0)
+        sale = CreateSale(SALE, "Ceramics", "EUR", 2, registration=registration, terms=printed)
+        self.do(sale, 0)
         self.do(AddLot(LOT, SALE, self.terms, Catalogue("214", "Moon jar")), 0)
         assert LOT in self.shard.lots, f"nothing can be sold by {self.terms}"
 
@@ -318,6 +333,9 @@ class Saleroom:
         assert lot.book == sorted(lot.book), "the book is out of order"
         if lot.method == "dutch":
             assert lot.leader == (lot.book[-1][2] if lot.book else None), "not the last to take"
+        elif lot.rostrum is not None:
+            first = lot.book[0][2] if lot.book else None
+            assert lot.leader is None or lot.leader == first, "not its first"
         elif lot.method != "sealed":
             assert lot.leader == (lot.book[0][2] if lot.book else None), "not its first"
 
@@ -342,6 +360,8 @@ class Saleroom:
     def _would_take(self, bid: BidAccepted | BidRefused, amount: int, at: int) -> bool:
         lot = self.shard.lots[bid.auction_id]
         kind: Kind = "max" if lot.method == "proxy" else "bid"
+        if lot.rostrum is not None:  # there a limit may come when an exact bid may not
+            kind = bid.answer.kind
         again = PlaceBid(bid.auction_id, bid.consumer_id, "trial", amount, kind)
         return any(isinstance(e, BidAccepted) for e in execute(copy_of(self.shard), again, at))
 
@@ -413,6 +433,13 @@ _PUBLIC = (
     | LotClosed
     | LotCanceled
     | LotSettled
+    | BidCalled
+    | AskingSet
+    | CallMade
+    | MessageSaid
+    | ReserveLowered
+    | BidsUndone
+    | LotReopened
 )
 
 
@@ -427,11 +454,12 @@ def check_that_nothing_moved(before: Shard, now: Shard, events: list[Event]) -> 
     *before* is the state that the command found, and is moved on by what time brought about.
     """
     *due, last = events
-    if not isinstance(last, BidRefused | AnswerRepeated | CommandRefused):
+    objected = isinstance(last, ActDecided) and last.code is not None
+    if not isinstance(last, BidRefused | AnswerRepeated | CommandRefused) and not objected:
         return
     for event in due:
         evolve(before, event)
-    if isinstance(last, BidRefused | CommandRefused):
+    if not isinstance(last, AnswerRepeated):
         assert state_hash(forgetting(before)) == state_hash(forgetting(now)), last
     else:
         assert state_hash(before) == state_hash(now), last
@@ -441,13 +469,17 @@ def forgetting(shard: Shard) -> Shard:
     """The shard without its memory of refusals, and without those only refused so far."""
     forgetful = copy_of(shard)
     forgetful.answers = {
-        key: said for key, said in forgetful.answers.items() if isinstance(said, CommandTaken)
+        key: said
+        for key, said in forgetful.answers.items()
+        if isinstance(said, CommandTaken) or (isinstance(said, ActDecided) and said.code is None)
     }
     for lot in forgetful.lots.values():
         for bidder in lot.bidders.values():
             for cmd_id in bidder.refused:
                 del bidder.answers[cmd_id]
             bidder.refused.clear()
+        if lot.rostrum is not None:
+            lot.rostrum.held = 0  # a hammer that was held is held no second time
         lot.bidders = {who: bidder for who, bidder in lot.bidders.items() if bidder != Bidder()}
     return forgetful
 

@@ -547,7 +547,8 @@ def test_an_event_that_cannot_follow_stops_the_engine() -> None:
 
 
 def test_no_command_makes_more_events_than_it_may() -> None:
-    """Else a full entry of commands might not fit one commit; this one makes them all."""
+    """Else a full entry of commands might not fit one commit; this one makes the most of all
+    that are not of the rostrum."""
     room = Saleroom(opens_at=0, closes_at=60, format="one_bid", tokens=TOKENS)
     room.do(ResumeTrading(), 90)
     events = room.do(FinishSettlement(LOT, "c1"), 99_999)
@@ -555,7 +556,7 @@ def test_no_command_makes_more_events_than_it_may() -> None:
     assert kinds(events) == get_named(
         "LotOpened", "LotExtended", "LotClosed", "LotSettling", "LotSettled", "CommandTaken"
     )
-    assert len(events) == EVENTS_PER_COMMAND
+    assert len(events) <= EVENTS_PER_COMMAND
 
 
 def shard_with_lot() -> Shard:

@@ -383,8 +383,8 @@ def test_a_draft_becomes_a_lot_and_a_lot_is_withdrawn() -> None:
 
 def test_a_settlement_is_put_off() -> None:
     """Before the close as it was last said, after it never earlier than the close has said."""
-    evening = Evening("live")
-    lot = evening.lot("live")
+    evening = Evening("printed")
+    lot = evening.lot("printed")
     said = lot.terms.settle_at
     assert said is not None
     later = replace(lot.terms, settle_at=said + 1_000)
