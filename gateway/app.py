@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, browsers, consoles, languages, pages, sign_in, visits
+from gateway import archive, bidding, browsers, consoles, languages, pages, shell, sign_in, visits
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -425,6 +425,7 @@ def build(gateway: Gateway) -> Starlette:
             *browsers.routes(),
             *sign_in.routes(),
             *languages.routes(),
+            *shell.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
         ],
         middleware=[

@@ -61,6 +61,8 @@ def new_page(browser: Browser, faults: Faults) -> Iterator[NewPage]:
             "locale": "en-GB",
             "timezone_id": "Europe/London",
             "reduced_motion": "reduce",
+            # Only the tests of the worker want one: it would stand between page and test.
+            "service_workers": "block",
         }
         context = browser.new_context(**{**usual, **options})
         context.set_default_timeout(WAIT_MS)
