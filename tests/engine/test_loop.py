@@ -144,7 +144,7 @@ async def test_an_entry_at_its_limit_fits_one_commit(house: House, log: Log) -> 
     """One entry of the most commands that are allowed, after as many events as may wait for it."""
     bids = [bid(n) for n in range(3 * MAX_COMMANDS)]
     parts = [entry(*bids[n : n + MAX_COMMANDS]) for n in range(0, len(bids), MAX_COMMANDS)]
-    lots: list[Command] = [c for n in range(85) for c in sale_with_lot(f"n{n}")]
+    lots: list[Command] = [c for n in range(MAX_COMMANDS // 3) for c in sale_with_lot(f"n{n}")]
     async with connected(house.url) as gateway:
         await gateway.append([(0, p) for p in (entry(*sale_with_lot()), *parts, entry(*lots))], 0)
     async with leading(log):

@@ -66,6 +66,7 @@ def folded(snapshot: Json, event: Json) -> Json:
     assert event["seq"] == snapshot["seq"] + 1
     auction = {**snapshot["auction"], **{name: event[name] for name in CARRIED}}
     auction |= event.get("changed", {})
+    auction |= {name: event[name] for name in ("channel", "phase") if name in event}
     if event["type"] == "extended":
         auction["extensions"] = event["extensions"]
     if event["type"] == "closed" and event["outcome"] != "canceled":
