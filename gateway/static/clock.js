@@ -18,12 +18,13 @@ export class SaleClock {
     this.rendered = { offset: rendered - steady(), rtt: Infinity, heardAt: steady() };
     /** @type {{offset: number, rtt: number, heardAt: number}[]} */
     this.samples = [];
+    /** @type {number|null} */
     this.lastRtt = null;
   }
 
   /** One question and answer: asked at `sentAt`, heard at `heardAt` (steady clock), and the
    *  server's own reading `serverNow` in between. */
-  sample(sentAt, serverNow, heardAt) {
+  sample(/** @type {number} */ sentAt, /** @type {number} */ serverNow, /** @type {number} */ heardAt) {
     const rtt = heardAt - sentAt;
     if (!(rtt >= 0) || !Number.isFinite(serverNow)) return;
     this.lastRtt = rtt;
@@ -40,7 +41,7 @@ export class SaleClock {
 
 /** What a countdown shows: whole seconds, rounded up, so that "0:00" means the time has come.
  *  From a day on the digits say nothing, and `text` is null. */
-export function countdown(remainingMs) {
+export function countdown(/** @type {number} */ remainingMs) {
   const seconds = Math.max(0, Math.ceil(remainingMs / 1000));
   const [days, hours] = [Math.floor(seconds / 86_400), Math.floor(seconds / 3600) % 24];
   const [minutes, rest] = [Math.floor(seconds / 60) % 60, seconds % 60];
@@ -51,7 +52,7 @@ export function countdown(remainingMs) {
 
 /** The milestone passed between two readings, if any. Only these are announced: a voice that
  *  counts every second drowns the price. */
-export function milestone(before, after) {
+export function milestone(/** @type {number} */ before, /** @type {number} */ after) {
   if (!Number.isFinite(before)) return null; // the page has only just opened
   return [60, 30, 10].find((mark) => before > mark && after <= mark) ?? null;
 }

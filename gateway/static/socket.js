@@ -18,21 +18,29 @@ const LONGEST_DELAY_MS = 8000;
 const UNANSWERED_MS = 5000; // no answer means undecided: the same bid is sent again, under its own number
 const RESEND_WITHIN_MS = 60_000; // an older bid was meant for another moment; it is not sent unasked
 
+/** @typedef {"connecting"|"lost"|"restarting"|"slow"} Why  a line is not live */
+/** @typedef {"unknown"|"spectator"|"bidder"|"ended"|"suspended"} Access */
+/** @typedef {{live: boolean, why: Why, access: Access, heardAt: number, rtt: number|null}} Link */
+/** @typedef {{cmdId: string, amount: number, kind: "bid"|"max", seen: number, wallAt: number, sentAt: number}} Held */
+
 /** How long to wait before try `n` (from 0): doubling, capped, half of it by chance, so that a
  *  roomful of bidders does not return in one breath. */
-export function backoff(n, random = Math.random()) {
+export function backoff(/** @type {number} */ n, random = Math.random()) {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** n) * (0.5 + random / 2);
 }
 
 /** The wait a close reason asks for: JSON or text with `retryAfterMs`; else null. */
-export function retryAfter(reason) {
+export function retryAfter(/** @type {string|undefined} */ reason) {
   const found = /retryAfterMs\D{0,4}(\d{1,7})/.exec(reason ?? "");
   return found ? Number(found[1]) : null;
 }
 
 /** A bid that waits for its answer, kept where a reload finds it. Each tab has its own. */
 export class Waiting {
-  constructor(storage, auctionId) {
+  /** @type {Held|null} */
+  held = null;
+
+  constructor(/** @type {any} */ storage, /** @type {string} */ auctionId) {
     this.storage = storage;
     this.auctionId = auctionId;
     this.consumerId = ""; // from the welcome: a bid is only ever sent again for who made it
@@ -42,6 +50,7 @@ export class Waiting {
     return `fairwarning.bid.${this.auctionId}.${this.consumerId}`;
   }
 
+  /** @returns {Held|null} */
   recall() {
     try {
       const bid = JSON.parse(this.storage.getItem(this.key) ?? "null");
@@ -51,7 +60,7 @@ export class Waiting {
     }
   }
 
-  keep(bid) {
+  keep(/** @type {Held} */ bid) {
     try {
       this.storage.setItem(this.key, JSON.stringify(bid));
     } catch {
@@ -85,8 +94,8 @@ export class Line {
    * @param {import("./clock.js").SaleClock} parts.clock
    * @param {() => {lineage: string, seq: number}|null} parts.position where to resume; null for a snapshot
    * @param {() => boolean} parts.closing whether the lot is in its last minute
-   * @param {(frame: any) => void} parts.onFrame
-   * @param {(event: "sending"|"unanswered", bid: any) => void} parts.onBid
+   * @param {(frame: import("./wire.d.ts").Told) => void} parts.onFrame
+   * @param {(event: "sending"|"unanswered", bid: Held) => void} parts.onBid
    * @param {() => void} parts.onChange the connection is other than it was
    * @param {any} parts.world WebSocket, storage, steady(), wall(), setTimeout, clearTimeout, uuid(), random()
    */
@@ -96,17 +105,24 @@ export class Line {
     this.token = parts.token;
     this.isFresh = false; // the token is the one of a moment ago: no other would do better
     this.waiting = new Waiting(parts.world.storage, parts.auctionId);
+    /** @type {any} */
     this.socket = null;
     this.live = false;
+    /** @type {Why} */
     this.why = "connecting";
+    /** @type {Access} */
     this.access = parts.token ? "unknown" : "spectator";
     this.heardAt = parts.world.steady();
     this.tries = 0;
+    /** @type {Map<number, number>} */
     this.asked = new Map(); // ping number → when it left
     this.pings = 0;
+    /** @type {Map<string, unknown>} */
     this.timers = new Map();
+    this.greetedAt = 0;
   }
 
+  /** @returns {Link} */
   get link() {
     const { live, why, access, heardAt } = this;
     return { live, why, access, heardAt, rtt: live ? this.parts.clock.lastRtt : null };
@@ -133,7 +149,7 @@ export class Line {
   }
 
   /** Send one bid. Only while live, signed in, and with no other bid waiting. */
-  bid(amount, kind, seen) {
+  bid(/** @type {number} */ amount, /** @type {"bid"|"max"} */ kind, /** @type {number} */ seen) {
     if (!this.live || this.access !== "bidder" || this.waiting.held) return false;
     const bid = { cmdId: this.world.uuid(), amount, kind, seen, wallAt: this.world.wall(), sentAt: this.world.steady() };
     this.waiting.keep(bid);
@@ -169,7 +185,8 @@ export class Line {
     this.send({ type: "hello", key: this.parts.key, ...(this.token ? { token: this.token } : {}) });
   }
 
-  hear(text) {
+  hear(/** @type {string} */ text) {
+    /** @type {import("./wire.d.ts").Told|null} */
     let frame;
     try {
       frame = JSON.parse(text);
@@ -182,11 +199,11 @@ export class Line {
     if (frame.type === "welcome") return this.welcomed(frame);
     if (frame.type === "result" || frame.type === "decided" || frame.type === "error") this.answered(frame);
     this.parts.onFrame(frame);
-    const ours = frame.auctionId === this.parts.auctionId;
-    if (ours && (frame.type === "snapshot" || frame.type === "resumed")) this.following();
+    const isAnswer = frame.type === "snapshot" || frame.type === "resumed";
+    if (isAnswer && frame.auctionId === this.parts.auctionId) this.following();
   }
 
-  welcomed(frame) {
+  welcomed(/** @type {import("./wire.d.ts").Welcome} */ frame) {
     this.parts.clock.sample(this.greetedAt, frame.now, this.heardAt);
     if (this.access !== "ended" && this.access !== "suspended") this.access = frame.role === "spectator" ? "spectator" : "bidder";
     this.waiting.consumerId = frame.consumerId ?? "";
@@ -217,18 +234,18 @@ export class Line {
     this.sendBid(bid);
   }
 
-  sendBid(bid) {
+  sendBid(/** @type {Held} */ bid) {
     const { cmdId, amount, kind, seen } = bid;
     this.send({ type: "bid", cmdId, auctionId: this.parts.auctionId, amount, kind, seen });
     this.after("resend", UNANSWERED_MS, () => this.sendBid(bid));
   }
 
-  answered(frame) {
+  answered(/** @type {import("./wire.d.ts").Result|import("./wire.d.ts").Decided|import("./wire.d.ts").Failure} */ frame) {
     const bid = this.waiting.held;
     if (bid && frame.cmdId === bid.cmdId) {
       this.clear("resend");
-      if (frame.outcome !== "waiting") this.waiting.forget();
-    } else if (bid && frame.type === "error" && !frame.cmdId && frame.retryAfterMs >= 0) {
+      if (frame.type === "error" || frame.outcome !== "waiting") this.waiting.forget();
+    } else if (bid && frame.type === "error" && !frame.cmdId && frame.retryAfterMs !== undefined) {
       // It is not said which message was turned away. If it was the bid, it goes again.
       this.after("resend", frame.retryAfterMs, () => this.sendBid(bid));
     }
@@ -243,7 +260,7 @@ export class Line {
     this.after("ping", this.parts.closing() ? CLOSING_PING_MS : PING_MS, () => this.ping());
   }
 
-  ponged(frame) {
+  ponged(/** @type {import("./wire.d.ts").Pong} */ frame) {
     const sentAt = this.asked.get(frame.t);
     if (sentAt === undefined) return;
     for (const t of this.asked.keys()) if (t <= frame.t) this.asked.delete(t);
@@ -253,7 +270,7 @@ export class Line {
     this.parts.onChange();
   }
 
-  closed(code, reason) {
+  closed(/** @type {number} */ code, /** @type {string} */ reason) {
     if (code === 4401 && this.token && !this.isFresh) return void this.renew();
     if (code === 4401 || code === 4403) {
       this.access = code === 4401 ? "ended" : "suspended";
@@ -277,7 +294,7 @@ export class Line {
   }
 
   /** The line is gone: say so, and try again after a while. */
-  lose(why, wait = null) {
+  lose(/** @type {Why} */ why, /** @type {number|null} */ wait = null) {
     this.stopTimers();
     this.drop();
     const chance = this.world.random();
@@ -294,22 +311,22 @@ export class Line {
     if (socket && socket.readyState < 2) socket.close(1000);
   }
 
-  setLive(live, why) {
+  setLive(/** @type {boolean} */ live, /** @type {Why} */ why) {
     this.live = live;
     this.why = why;
     this.parts.onChange();
   }
 
-  send(frame) {
+  send(/** @type {import("./wire.d.ts").Asked} */ frame) {
     if (this.socket?.readyState === 1) this.socket.send(JSON.stringify(frame));
   }
 
-  after(name, delay, act) {
+  after(/** @type {string} */ name, /** @type {number} */ delay, /** @type {() => void} */ act) {
     this.clear(name);
     this.timers.set(name, this.world.setTimeout(act, delay));
   }
 
-  clear(name) {
+  clear(/** @type {string} */ name) {
     this.world.clearTimeout(this.timers.get(name));
     this.timers.delete(name);
   }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.faults import Faults
 
@@ -27,6 +27,7 @@ ARGS = [
     "--disable-sync",
 ]
 WAIT_MS = 30_000  # a busy machine is no fault of a page
+expect.set_options(timeout=WAIT_MS)
 
 
 class NewPage(Protocol):
