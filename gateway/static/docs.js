@@ -5,15 +5,25 @@
  * part of the address, so that it can be passed on.
  */
 
-const form = document.getElementById("find");
-const field = document.getElementById("words");
-const found = document.getElementById("found");
-const calls = [...document.querySelectorAll(".call")].map((call) => ({
+const form = one("#find");
+const field = /** @type {HTMLInputElement} */ (one("#words"));
+const found = one("#found");
+const calls = all(".call").map((call) => ({
   call,
-  link: document.querySelector(`[data-of="${CSS.escape(call.id)}"]`),
-  text: call.textContent.toLowerCase(),
+  link: one(`[data-of="${CSS.escape(call.id)}"]`),
+  text: (call.textContent ?? "").toLowerCase(),
 }));
-const chapters = [...document.querySelectorAll("[data-chapter]")];
+const chapters = all("[data-chapter]");
+
+/** @param {string} selector */
+function one(selector) {
+  return /** @type {HTMLElement} */ (document.querySelector(selector)); // the template has it
+}
+
+/** @param {string} selector */
+function all(selector) {
+  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(selector)]);
+}
 
 function look() {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
