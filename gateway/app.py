@@ -22,7 +22,18 @@ from starlette.staticfiles import StaticFiles
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
-from gateway import archive, bidding, browsers, consoles, languages, pages, shell, sign_in, visits
+from gateway import (
+    archive,
+    bidding,
+    browsers,
+    catalogue,
+    consoles,
+    languages,
+    lots,
+    pages,
+    shell,
+    sign_in,
+)
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -421,7 +432,8 @@ def build(gateway: Gateway) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/console/ticket", consoles.ticket, methods=["POST"]),
-            *visits.routes(),
+            *lots.routes(),
+            *catalogue.routes(),
             *browsers.routes(),
             *sign_in.routes(),
             *languages.routes(),

@@ -176,10 +176,11 @@ async def form_of(gateway: Gateway, request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def to_sign_in(request: Request) -> Response:
-    """Where a page sends who is not signed in; they come back to it afterwards."""
+def to_sign_in(request: Request, target: str | None = None) -> Response:
+    """Where a page sends who is not signed in; they come back afterwards, to the page that was
+    asked for or to *target*."""
     query = request.url.query
-    here = f"{request.url.path}?{query}" if query else request.url.path
+    here = target or (f"{request.url.path}?{query}" if query else request.url.path)
     return RedirectResponse(f"/sign-in?next={quote(here, safe='/')}", 303)
 
 

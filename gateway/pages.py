@@ -13,9 +13,9 @@ handed to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,22 +87,6 @@ class Session:
     publishable_key: str
 
 
-@dataclass(frozen=True)
-class LotCard:
-    """One lot in the catalogue.  Amounts are in minor units."""
-
-    auction_id: str
-    lot_number: str
-    name: str
-    photo: str | None
-    estimate: tuple[int, int] | None
-    price: int | None  # None: no bid yet
-    status: str
-    closes_at: int | None
-    currency: str = "EUR"
-    exponent: int = 2
-
-
 def render(
     template: str,
     visit: Visit,
@@ -114,9 +98,9 @@ def render(
     """A page of ``templates/``, in the visitor's language.
 
     Beside *values* a template has ``visit`` and what speaks its language: ``t`` (a phrase),
-    ``money`` (minor units, currency, exponent), ``moment`` (an instant, as ``<time>``),
-    ``iso`` (an instant for such an element), and ``embedded`` (a value as the JSON of a data
-    block).
+    ``money`` (minor units, currency, exponent), ``money_range`` (two of them), ``moment`` (an
+    instant, as ``<time>``, in a zone), ``iso`` (an instant for such an element), and
+    ``embedded`` (a value as the JSON of a data block).
     """
     phrases = phrases_in(visit.language)
     html = _templates.get_template(template).render(
@@ -124,6 +108,7 @@ def render(
         languages=LANGUAGES,
         t=phrases.say,
         money=partial(format_money, language=visit.language),
+        money_range=partial(format_range, language=visit.language),
         moment=partial(_moment, language=visit.language),
         iso=_iso,
         embedded=embedded,
@@ -131,17 +116,6 @@ def render(
         **values,
     )
     return HTMLResponse(html, status_code=status, headers={**_SECURITY_HEADERS, **(headers or {})})
-
-
-def catalogue_page(
-    sales: Sequence[tuple[str, Sequence[LotCard]]], visit: Visit = ENGLISH
-) -> HTMLResponse:
-    """The list of sales with their lots, each with its price as of now."""
-    return render(
-        "catalogue.html",
-        visit,
-        sales=[(name, [_card_words(card, visit) for card in cards]) for name, cards in sales],
-    )
 
 
 def docs_page(reference: Reference, visit: Visit = ENGLISH) -> HTMLResponse:
@@ -181,56 +155,10 @@ _templates = Environment(
 )
 
 
-def _estimate(
-    low: int | None, high: int | None, money: Mapping[str, Any], visit: Visit = ENGLISH
-) -> str:
-    if low is None or high is None:
-        return ""
-    return format_range(low, high, money["currency"], money["exponent"], visit.language)
-
-
-def _card_words(card: LotCard, visit: Visit) -> dict[str, Any]:
-    money = {"currency": card.currency, "exponent": card.exponent}
-    low, high = card.estimate or (None, None)
-    return {
-        "auction_id": card.auction_id,
-        "lot_number": card.lot_number,
-        "name": card.name,
-        "photo": card.photo,
-        "estimate": _estimate(low, high, money, visit),
-        "price": _card_price(card, visit),
-        "state": _card_state(card, visit),
-    }
-
-
-def _card_price(card: LotCard, visit: Visit) -> str:
-    if card.price is None:
-        return ""
-    return format_money(card.price, card.currency, card.exponent, visit.language)
-
-
-def _card_state(card: LotCard, visit: Visit) -> str:
-    t = phrases_in(visit.language).say
-    if card.status in ("draft", "scheduled"):
-        return t("catalogue.not-open")
-    if card.status in _OVER:
-        return t("catalogue.canceled") if card.status == "canceled" else t("catalogue.closed")
-    bids = [t("catalogue.no-bids")] if card.price is None else []
-    return " ".join([*bids, _card_end(card, visit)])
-
-
-def _card_end(card: LotCard, visit: Visit) -> str:
-    t = phrases_in(visit.language).say
-    if card.status == "paused":
-        return t("catalogue.paused")
-    if card.closes_at is None:
-        return t("catalogue.open")
-    return t("catalogue.closes", instant=format_instant(card.closes_at, visit.language))
-
-
-def _moment(at: int, language: Language) -> Markup:
-    """An instant as an element: its words, and the instant itself in UTC."""
-    return Markup('<time datetime="{}">{}</time>').format(_iso(at), format_instant(at, language))
+def _moment(at: int, zone: tzinfo = UTC, *, language: Language) -> Markup:
+    """An instant as an element: its words in that zone, and the instant itself in UTC."""
+    words = format_instant(at, language, zone)
+    return Markup('<time datetime="{}">{}</time>').format(_iso(at), words)
 
 
 def _iso(at: int) -> str:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from gateway import languages, pages
+from gateway import catalogue, languages, pages
 from gateway.core.phrases import FORMS, LANGUAGES, Phrase, places
 from gateway.languages import WORDS, own_path, phrases_in
 
@@ -120,7 +120,7 @@ async def reader() -> AsyncIterator[httpx.AsyncClient]:
     """A browser that asks for German, at a house of nothing but the front page."""
 
     async def front(request: Any) -> Any:
-        return pages.catalogue_page([], pages.Visit.of(request))
+        return catalogue.front_page(pages.Visit.of(request), [])
 
     app = Starlette(routes=languages.routes())
     app.add_route("/", front)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway import lotpage, pages
+from gateway import catalogue, lotpage, pages
 from gateway.core.money import format_money
 from tests.gateway.scripted_saleroom import NOW, lot, snapshot
 
@@ -30,7 +30,7 @@ def test_every_page_has_the_strict_headers() -> None:
     """Lot, catalogue and 404 carry the policy, and no page may be framed, sniffed or cached."""
     for response in (
         lotpage.lot_page(lot()),
-        pages.catalogue_page([]),
+        catalogue.front_page(pages.ENGLISH, []),
         pages.not_found_page(pages.ENGLISH, "common.no-lot"),
     ):
         policy = response.headers["content-security-policy"]
@@ -105,24 +105,6 @@ def test_money_is_written_as_the_browser_writes_it(
 ) -> None:
     """The same text as ``money.js`` gives (see its tests), so nothing flickers."""
     assert format_money(minor, currency, exponent) == written
-
-
-def test_the_catalogue_links_every_lot_with_its_price() -> None:
-    """A card has the lot's number, name, estimate, price and end, and leads to its page."""
-    card = pages.LotCard(
-        auction_id="auction_1",
-        lot_number="214",
-        name="A <vase>",
-        photo="mallet.jpg",
-        estimate=(4_000_000, 6_000_000),
-        price=4_200_000,
-        status="open",
-        closes_at=NOW,
-    )
-    quiet = replace(card, auction_id="auction_2", price=None, photo=None, closes_at=None)
-    html = bytes(pages.catalogue_page([("Fine Ceramics", [card, quiet])]).body).decode()
-    for words in ("/lot/auction_1", "A &lt;vase&gt;", "€40,000–60,000", "€42,000", "No bids yet"):
-        assert words in html
 
 
 def test_an_unknown_page_is_a_404_in_words() -> None:
