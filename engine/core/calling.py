@@ -21,7 +21,7 @@ from engine.core import bidding
 from engine.core import lot as lots
 from engine.core.absentee import enter, price_of
 from engine.core.increments import table
-from engine.core.lot import REFUSED_IN, Bidder, Lot, asking_at, asking_bid, reserve_shown
+from engine.core.lot import REFUSED_IN, Bidder, Lot, asking_bid, asking_over, reserve_shown
 from engine.core.messages import (
     Answer,
     AnswerRepeated,
@@ -295,7 +295,7 @@ def _contest(lot: Lot, offered: Offered, wrong_foot: WrongFoot) -> _Contest:
         by_reserve = price == terms.reserve and bid.amount != price
         return _Contest(price, "reserve" if by_reserve else "bid", leads=True)
     if limit == best and on_floor and wrong_foot == "plus_one":
-        over = asking_at(lot.terms, best, memory(lot).step)
+        over = asking_over(lot.terms, best, memory(lot).step)
         return _Contest(best if over is None else over, "proxy", leads=False, tied=True)
     price = price_of(terms, best, max([limit, *others[1:2]]))
     price = _covered(lot, price, best, wrong_foot)
@@ -321,7 +321,7 @@ def _pricing(lot: Lot) -> Terms:
 def _covered(lot: Lot, price: int, limit: int, wrong_foot: WrongFoot) -> int:
     """A left bid that the next step of the floor would meet at its limit bids it at once,
     where the sale's terms say so."""
-    meets = wrong_foot == "cover" and asking_at(lot.terms, price, memory(lot).step) == limit
+    meets = wrong_foot == "cover" and asking_over(lot.terms, price, memory(lot).step) == limit
     return limit if meets else price
 
 
@@ -380,7 +380,7 @@ def _after_price(
         lot.seq + 1,
         State.OPEN,
         price,
-        asking_at(lot.terms, price, memory(lot).step),
+        asking_over(lot.terms, price, memory(lot).step),
         paddle or None,
         lot.bid_count + 1,
         len(known) + (who not in known),

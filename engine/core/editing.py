@@ -11,7 +11,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.core.increments import step_at
-from engine.core.lot import Lot, asking_at, public_state, reserve_shown
+from engine.core.lot import Lot, asking_at, asking_over, public_state, reserve_shown
 from engine.core.messages import LotUpdated, Objection, PublicState, State, Terms, UpdateLot
 from engine.core.terms import can_be_sold_by
 
@@ -105,7 +105,9 @@ def _after(lot: Lot, terms: Terms) -> PublicState:
     price = price_under(lot, terms)
     asking = after.asking_bid
     if price is not None and price != lot.price:
-        asking = asking_at(terms, price, lot.rostrum.step if lot.rostrum is not None else None)
+        asking = asking_at(terms, price)
+        if lot.rostrum is not None:
+            asking = asking_over(terms, price, lot.rostrum.step)
     closes_at = terms.closes_at if terms.closes_at != lot.terms.closes_at else lot.closes_at
     return replace(
         after,

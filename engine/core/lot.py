@@ -216,15 +216,23 @@ def asking_bid(lot: Lot) -> int | None:
     return lot.asking if lot.state in _BIDDABLE else None
 
 
-def asking_at(terms: Terms, price: int, step: int | None = None) -> int | None:
-    """One step above *price*, the rostrum's own where it has set one; None where that is more
-    than anybody can bid."""
-    if step is not None:
-        return price + step if price + step <= MAX_AMOUNT else None
+def asking_at(terms: Terms, price: int) -> int | None:
+    """One step above *price*; None where that is more than anybody can bid."""
     asking = price + step_at(terms.increments, price)
     if terms.ladder_only:
         asking = rung_from(terms.increments, terms.opening, asking)
     return asking if asking <= MAX_AMOUNT else None
+
+
+def asking_over(terms: Terms, price: int, step: int | None) -> int | None:
+    """As ``asking_at``, at the rostrum: by its own *step* where it has set one, and from a bid
+    that it has taken between two rungs to the upper one."""
+    if step is not None:
+        return price + step if price + step <= MAX_AMOUNT else None
+    upper = rung_from(terms.increments, terms.opening, price)
+    if terms.ladder_only and terms.opening < price < upper:
+        return upper if upper <= MAX_AMOUNT else None
+    return asking_at(terms, price)
 
 
 def reserve_shown(terms: Terms, price: int | None) -> ReserveShown:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from engine.core import calling, editing
 from engine.core import lot as lots
 from engine.core.calling import Offered, lowest_bid, memory
-from engine.core.lot import REFUSED_IN, Lot, asking_at, reserve_shown
+from engine.core.lot import REFUSED_IN, Lot, asking_over, reserve_shown
 from engine.core.messages import (
     MAX_AMOUNT,
     Act,
@@ -260,7 +260,7 @@ def _step(floor: Floor, deed: Step) -> Decided:
         return No("invalid")
     asking = lot.asking
     if lot.price is not None:
-        asking = asking_at(lot.terms, lot.price, deed.amount)
+        asking = asking_over(lot.terms, lot.price, deed.amount)
     after = replace(lots.after(lot), asking_bid=asking)
     return [AskingSet(floor.at, lot.auction_id, deed.amount, after)]
 
@@ -291,7 +291,7 @@ def _lower_reserve(floor: Floor, deed: LowerReserve) -> Decided:
     price = editing.price_under(lot, terms)
     after = replace(lots.after(lot), price=price, reserve=reserve_shown(terms, price))
     if price is not None and price != lot.price:
-        asking = asking_at(terms, price, memory(lot).step)
+        asking = asking_over(terms, price, memory(lot).step)
         after = replace(after, asking_bid=asking, phase=None)
     return [ReserveLowered(at, lot.auction_id, deed.amount, lot.revision + 1, after)]
 

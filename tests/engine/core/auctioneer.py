@@ -25,7 +25,6 @@ from engine.core.messages import (
     AutoAcceptSet,
     BidAccepted,
     BidCalled,
-    BidderRegistered,
     BidsLapsed,
     BidsUndone,
     BidWaiting,
@@ -102,9 +101,16 @@ class Auctioneer(Saleroom):
     """A saleroom with a rostrum, and a second lot."""
 
     def __init__(self, registration: Registration, printed: SaleTerms, **terms: Any) -> None:
+        self.told: list[Event] = []
         super().__init__(registration, printed, **({"format": "live"} | terms))
         self.do(AddLot(SECOND, SALE, self.terms, Catalogue("215", "Ewer")), 0)
         self.acts = 0
+
+    def do(self, command: Command, at: int) -> list[Event]:
+        """As in every saleroom; and what was said is kept."""
+        events = super().do(command, at)
+        self.told += events
+        return events
 
     def play(self, script: str) -> Auctioneer:
         """Play *script*, comparing each answer with what stands after its arrow."""
@@ -246,6 +252,4 @@ def say(event: Event) -> str:
             return f"control {session}"
         case AutoAcceptSet(on=on):
             return "by net" if on else "by hand"
-        case BidderRegistered(consumer_id=who, paddle=paddle):
-            return f"{who} has paddle {paddle}"
     return saleroom.say(event)

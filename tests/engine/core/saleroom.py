@@ -51,6 +51,7 @@ from engine.core.messages import (
     BiddingEnded,
     BidRefused,
     BidsUndone,
+    BidWaiting,
     CallMade,
     CancelBid,
     CancelLot,
@@ -363,7 +364,8 @@ class Saleroom:
         if lot.rostrum is not None:  # there a limit may come when an exact bid may not
             kind = bid.answer.kind
         again = PlaceBid(bid.auction_id, bid.consumer_id, "trial", amount, kind)
-        return any(isinstance(e, BidAccepted) for e in execute(copy_of(self.shard), again, at))
+        events = execute(copy_of(self.shard), again, at)
+        return any(isinstance(e, BidAccepted | BidWaiting) for e in events)
 
 
 def _bid(who: str, amount: int, kind: Kind, cmd_id: str, details: list[str]) -> PlaceBid:
