@@ -31,6 +31,7 @@ from gateway import (
     languages,
     lots,
     pages,
+    rostrum,
     shell,
     sign_in,
 )
@@ -432,6 +433,7 @@ def build(gateway: Gateway) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/console/ticket", consoles.ticket, methods=["POST"]),
+            *rostrum.routes(),
             *lots.routes(),
             *catalogue.routes(),
             *browsers.routes(),

@@ -35,7 +35,8 @@ _WRONG: Final = OBJECTS + "?error=1"
 _OPENS: Final = (
     (OBJECTS, ("provenance:read",)),
     ("/admin", READING_SCOPES["auctions:read"]),
-    ("/console", ("console",)),
+    ("/console/ticket", ("console",)),
+    ("/console", READING_SCOPES["auctions:read"]),  # who may not sell may watch
 )
 _TYPE: Final = "desk+jwt"
 _LIVES_S: Final = 8 * 3_600  # a working day

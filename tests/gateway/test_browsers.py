@@ -217,8 +217,8 @@ def desk_cookie(gateway: Gateway, *scopes: str) -> str:
     ("scope", "opened"),
     [
         ("console", {"/console", "/admin"}),
-        ("auctions:read", {"/admin"}),
-        ("auctions:write", {"/admin"}),
+        ("auctions:read", {"/console", "/admin"}),  # to watch: a ticket is another matter
+        ("auctions:write", {"/console", "/admin"}),
         ("provenance:read", {"/admin/objects"}),
         ("keys:manage", set()),
     ],
@@ -231,6 +231,8 @@ def test_a_key_opens_what_its_scopes_open(gateway: Gateway, scope: str, opened: 
         for path in (page, f"{page}/x"):
             key = desk.key_of(gateway, request_with(cookie, path))
             assert (key is not None) == (page in opened), path
+    ticket = desk.key_of(gateway, request_with(cookie, "/console/ticket"))
+    assert (ticket is not None) == (scope == "console")
     for path in ("/", "/me", "/consoles", "/administration", "/sale/console", "/verify/x"):
         assert desk.key_of(gateway, request_with(cookie, path)) is None, path
 

@@ -1,0 +1,720 @@
+/**
+ * The auctioneer's console: joins the state, the words and the line to what is on the screen.
+ *
+ * It keeps one state, draws it after every frame, and turns a press into at most one act: for
+ * exactly the amount that was on the screen. What cannot be undone by one key is asked first.
+ */
+
+import { LitElement, html } from "./vendor/lit.js";
+import { SaleClock } from "./clock.js";
+import { dialog } from "./console-dialogs.js";
+import { actOf, digitOf, isField, keep, recall, remap } from "./console-keys.js";
+import { DeskLine } from "./console-line.js";
+import { mainButton, tiles, warnButton } from "./console-lines.js";
+import * as parts from "./console-parts.js";
+import {
+  acting, begin, deskOf, hammer, hold, isOver, isSelling, isUnnamed, mayAct, nextLot, opensNext, reduce, reopenable, requeue, rowOf, saying, show, shownLot, standDown, steps, tick, undoable, waiting,
+} from "./console-view.js";
+import { format, parse } from "./money.js";
+import { locale, t } from "./phrases.js";
+
+const TICK_MS = 250;
+const REQUEUE_MS = 60_000; // left bids and photographs come in while the sale is on
+const PHONING_MS = 5000; // how long a line's digit is waited for
+const SESSIONS = "fairwarning.console.sessions";
+const FIRST = [".field input[required]", ".reasons .btn", ".items .btn", ".field :is(input,select)"]; // where a question begins
+const UNDO_REASONS = ["console.why.wrong_bidder", "console.why.wrong_amount", "console.why.retracted", "console.why.dispute"];
+const REOPEN_REASONS = ["console.why.missed_bid", "console.why.dispute", "console.why.wrong_bidder"];
+const BELOW_REASONS = ["console.why.consignor_agrees", "console.why.house_covers"];
+const WITHDRAW_REASONS = ["console.why.consignor_withdraws", "console.why.damaged", "console.why.title"];
+const REFUSE_REASONS = ["console.why.too_late", "console.why.off_step"];
+
+class LotConsole extends LitElement {
+  static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true }, keys: { state: true } };
+
+  constructor() {
+    super();
+    const page = JSON.parse(document.getElementById("state")?.textContent ?? "{}");
+    this.page = page;
+    this.t = t;
+    this.locale = locale;
+    this.clock = new SaleClock(() => performance.now(), page.now);
+    this.state = begin({ ...page, ownSessions: recallSessions() });
+    this.keys = recall(localStorage);
+    this.phones = recallPhones(page.sale.id);
+    this.typing = this.phoning = false;
+    this.question = this.wrong = null;
+    this.words = { t, cash: this.cash, range: this.range };
+    this.line = this.connected();
+    this.link = this.line.link;
+    this.titleEnd = document.title;
+  }
+
+  createRenderRoot() {
+    this.replaceChildren();
+    return this;
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    this.line.open();
+    this.follow();
+    this.timers = [setInterval(() => this.tick(), TICK_MS), setInterval(() => this.readQueue(), REQUEUE_MS)];
+    addEventListener("keydown", (event) => this.key(event));
+    addEventListener("offline", () => this.line.networkGone());
+    addEventListener("online", () => this.line.networkBack());
+    addEventListener("pagehide", () => this.line.shut());
+    addEventListener("pageshow", (event) => event.persisted && this.line.open());
+    addEventListener("beforeunload", (event) => isSelling(this.state) && this.mine && event.preventDefault());
+    document.addEventListener("visibilitychange", () => this.stayAwake());
+    this.stayAwake();
+  }
+
+  // ── what the templates ask ─────────────────────────────────────────────────────────────────
+
+  get money() {
+    const { currency, exponent } = shownLot(this.state).auction;
+    return { currency, exponent };
+  }
+
+  get may() {
+    return mayAct(this.state, this.link.live);
+  }
+
+  get mine() {
+    return hold(this.state) === "ours";
+  }
+
+  get voice() {
+    return { now: this.clock.now(), cash: this.cash, say: (said) => t(...said) };
+  }
+
+  get say() {
+    return (said) => t(...said);
+  }
+
+  get phoneLines() {
+    return Object.keys(this.phones).join(", ");
+  }
+
+  cash = (/** @type {number} */ minor) => format(minor, this.money, this.locale);
+
+  /** An estimate, with the currency once. */
+  range = (/** @type {[number, number]} */ [low, high]) => this.cash(high).replace(this.bare(high), `${this.bare(low)}–${this.bare(high)}`);
+
+  /** An amount without its currency, for a row of steps. */
+  bare = (/** @type {number} */ minor) => {
+    const { exponent } = this.money;
+    const fraction = minor % 10 ** exponent === 0 ? 0 : exponent;
+    return new Intl.NumberFormat(this.locale, { minimumFractionDigits: fraction }).format(minor / 10 ** exponent);
+  };
+
+  time(at) {
+    return new Intl.DateTimeFormat(this.locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, timeZone: this.state.sale.timeZone }).format(at);
+  }
+
+  render() {
+    return html`${parts.head(this)}<div class="desk">${parts.queue(this)}
+      <main class="stage" id="stage" tabindex="-1">${parts.lot(this)}${parts.lanes(this)}${parts.price(this)}${parts.call(this)}${parts.takes(this)}${parts.close(this)}</main>
+      ${parts.side(this)}</div>${dialog(this)}`;
+  }
+
+  updated(changed) {
+    const asks = this.querySelector(".ask .money");
+    const digits = (this.querySelector("#asking")?.textContent ?? "").length;
+    /** @type {any} */ (asks)?.style.setProperty("--digits", String(Math.max(7, digits)));
+    if (changed.has("question")) this.openQuestion();
+    if (changed.has("typing") && this.typing) /** @type {any} */ (this.querySelector("#ask"))?.focus();
+    if (changed.has("state")) this.entitle();
+  }
+
+  entitle() {
+    const { auction } = shownLot(this.state);
+    const row = rowOf(this.state, this.state.shown);
+    const price = auction.askingBid === null ? auction.price : auction.askingBid;
+    document.title = `${t("console.title", { lot: row.lotNumber, amount: price === null ? "" : this.cash(price) })} · ${this.titleEnd}`;
+  }
+
+  // ── the line ───────────────────────────────────────────────────────────────────────────────
+
+  connected() {
+    return new DeskLine({
+      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+      auctionId: this.state.shown,
+      key: this.page.key,
+      token: null,
+      clock: this.clock,
+      position: () => null,
+      closing: () => isSelling(this.state),
+      ticket: () => this.hello(),
+      onFrame: (frame) => this.hear(frame),
+      onBid: () => {},
+      onChange: () => this.changed(),
+      world: {
+        WebSocket, storage: sessionStorage, steady: () => performance.now(), wall: () => Date.now(),
+        setTimeout: (act, delay) => setTimeout(act, delay), clearTimeout: (timer) => clearTimeout(timer), uuid, random: Math.random,
+      },
+    });
+  }
+
+  /** What the socket says first: a ticket for the console, or for a clerk who may not sell the
+   *  page's own key, with which one watches. */
+  async hello() {
+    const answer = await fetch("/console/ticket", { method: "POST" });
+    if (answer.ok) return { key: this.page.key, ticket: (await answer.json()).ticket };
+    if (![401, 403].includes(answer.status)) throw new Error(`no ticket: ${answer.status}`);
+    return this.page.watching ? { key: this.page.key } : null;
+  }
+
+  changed() {
+    const { live } = this.link ?? {};
+    this.link = this.line.link;
+    if (!this.link.live && live) {
+      this.state = standDown(this.state);
+      this.alarm(t("console.call.lost"));
+    }
+    if (this.link.live && live === false) this.readQueue();
+  }
+
+  hear(frame) {
+    const before = this.state;
+    const now = reduce(before, frame, performance.now());
+    if (now === before) return;
+    this.state = now;
+    for (const [auctionId, view] of Object.entries(now.views)) if (view.gap && !before.views[auctionId]?.gap) this.line.refresh(auctionId);
+    if (now.session !== before.session) keepSessions([...now.ownSessions, now.session]);
+    if (now.ring !== before.ring) this.ringMoved(before.ring);
+    if (frame.type === "closed") this.readQueue();
+    if (now.said?.kind === "held" && before.said?.kind !== "held") this.alarm(t("console.call.held"));
+    this.retake();
+    this.follow();
+  }
+
+  /** The desk is still held by an earlier connection of this very screen: it is ours again. */
+  retake() {
+    if (this.may && hold(this.state) === "former") this.act("take_over", {});
+  }
+
+  /** The lot in the ring is another: whoever was looking at the one before looks at this one. */
+  ringMoved(before) {
+    const { ring, shown } = this.state;
+    if (ring !== null && (shown === before || before === null || this.state.watching)) this.look(ring);
+    this.readQueue();
+  }
+
+  /** Follow what is shown, what is sold, and what comes next; and nothing else any more. */
+  follow() {
+    const { shown, ring } = this.state;
+    const wanted = [shown, ring, nextLot(this.state)?.auctionId].filter((id) => id && rowOf(this.state, id));
+    for (const auctionId of wanted) this.line.follow(auctionId, auctionId === shown);
+    for (const auctionId of this.line.followed) if (!wanted.includes(auctionId)) this.line.unfollow(auctionId);
+  }
+
+  async readQueue() {
+    try {
+      const answer = await fetch(`/console/${this.state.sale.id}/lots`);
+      if (!answer.ok) return;
+      const queue = await answer.json();
+      this.state = requeue(this.state, queue); // the state of now, not of when it was asked
+    } catch {
+      // The queue stays as it was; the line says that nothing comes through.
+    }
+  }
+
+  tick() {
+    this.state = tick(this.state, performance.now());
+    if (this.phoning && performance.now() - this.phoning > PHONING_MS) this.phoning = false;
+    if (waiting(this.state).length > 0 || shownLot(this.state).auction.phase !== null || this.state.armed) this.requestUpdate();
+  }
+
+  /** A screen that sleeps while a lot is sold would be the end of the sale. */
+  async stayAwake() {
+    if (document.visibilityState !== "visible" || !navigator.wakeLock) return;
+    try {
+      await navigator.wakeLock.request("screen");
+    } catch {
+      // Refused: on low battery, say. The auctioneer's own setting decides then.
+    }
+  }
+
+  alarm(words) {
+    const urgent = document.getElementById("urgent");
+    if (urgent) urgent.textContent = words;
+  }
+
+  // ── presses ────────────────────────────────────────────────────────────────────────────────
+
+  /** Send one act for the lot shown. Answers whether it left. */
+  act(name, fields, auctionId = this.state.shown, seen = shownLot(this.state).seq) {
+    if (!this.may) return false;
+    const act = { cmdId: uuid(), auctionId, act: name, seen, ...fields };
+    if (!this.line.act(act)) return false;
+    this.state = acting(this.state, act);
+    return true;
+  }
+
+  press(name) {
+    this.phoning = name === "phone" ? this.phoning : false;
+    PRESSES[name]?.(this);
+  }
+
+  look(auctionId) {
+    this.stopTyping();
+    this.state = show(this.state, auctionId);
+    this.follow();
+  }
+
+  goTo(event) {
+    event.preventDefault();
+    const input = event.target.elements.lot;
+    const wanted = input.value.trim().toLowerCase();
+    const row = this.state.lots.find((lot) => lot.lotNumber.toLowerCase() === wanted);
+    if (row) this.look(row.auctionId);
+    else this.refuseTyped(["console.goto.none", { lot: input.value }]);
+    input.value = "";
+    input.blur();
+  }
+
+  refuseTyped(text) {
+    this.state = saying(this.state, { kind: "typed", text });
+  }
+
+  typeAsking() {
+    this.typing = true;
+  }
+
+  stopTyping() {
+    this.typing = false;
+  }
+
+  /** A typed asking price: never under what is bid already. */
+  ask(event) {
+    event.preventDefault();
+    const amount = this.amountOf(event.target.elements.amount.value);
+    this.stopTyping();
+    if (amount === null) return this.refuseTyped(["console.typed.unread"]);
+    this.askAt(amount);
+  }
+
+  askAt(amount) {
+    const { auction } = shownLot(this.state);
+    if (auction.price !== null && amount <= auction.price) return this.refuseTyped(["console.typed.below", { amount: this.cash(amount), price: this.cash(auction.price) }]);
+    if (amount > 0 && amount !== auction.askingBid) this.act("ask", { amount });
+  }
+
+  amountOf(text) {
+    const read = parse(String(text), this.money);
+    if (read.minor !== undefined) return read.minor;
+    return read.ask?.length === 1 ? read.ask[0] : null;
+  }
+
+  /** Another step from here on; the table's own is no step of one's own. */
+  step(step) {
+    this.act("step", { amount: step === steps(this.state).table ? null : step });
+  }
+
+  /** The arrows within the row of steps. */
+  turn(event) {
+    const turns = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+    if (!(event.key in turns)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const radios = [...event.currentTarget.children];
+    const to = radios[radios.indexOf(event.target) + turns[event.key]];
+    if (!to) return;
+    to.focus();
+    if (this.may && isSelling(this.state)) this.step(Number(to.value));
+  }
+
+  floorBid(channel, fields = {}) {
+    const { auction } = shownLot(this.state);
+    this.act("bid", { channel, amount: auction.askingBid, ...fields });
+  }
+
+  /** A phone's bid: for the paddle on that line, where it is known. */
+  phone(line) {
+    this.phoning = false;
+    const paddle = this.phones[line];
+    this.floorBid("phone", paddle ? { paddle } : {});
+  }
+
+  pause() {
+    this.act(shownLot(this.state).auction.status === "paused" ? "unpause" : "pause", {});
+  }
+
+  takeOver() {
+    if (!this.link.live || this.state.pending) return;
+    const act = { cmdId: uuid(), auctionId: this.state.shown, act: "take_over" };
+    if (this.line.act(act)) this.state = acting(this.state, act);
+  }
+
+  sendMessage(event) {
+    event.preventDefault();
+    const input = event.target.elements.text;
+    const text = input.value.trim();
+    if (text && this.act("message", { text })) {
+      input.value = "";
+      input.blur();
+    }
+  }
+
+  strike(fields = {}) {
+    const { auction, seq } = shownLot(this.state);
+    this.act("hammer", { paddle: auction.paddle, price: auction.price, ...fields }, this.state.shown, seq);
+  }
+
+  refuse(bid) {
+    this.ask_({ title: ["console.ask.refuse", { paddle: bid.paddle, amount: this.cash(bid.amount) }], reasons: REFUSE_REASONS, confirm: ["console.refuse"], done: ({ reason }) => this.doing("refuse", { bidId: bid.bidId, reason }) });
+  }
+
+  reinstate(bid) {
+    this.act("reinstate", { bidId: bid.bidId });
+  }
+
+  /** An act out of a question; words when it could not leave. */
+  doing(name, fields, auctionId = this.state.shown, seen = shownLot(this.state).seq) {
+    return this.act(name, fields, auctionId, seen) ? null : ["console.not_now"];
+  }
+
+  // ── questions ──────────────────────────────────────────────────────────────────────────────
+
+  ask_(question) {
+    this.wrong = null;
+    this.question = question;
+  }
+
+  openQuestion() {
+    const found = /** @type {any} */ (this.querySelector("#question"));
+    if (this.question && !found.open) found.showModal();
+    if (!this.question && found.open) found.close();
+    if (this.question) FIRST.map((where) => found.querySelector(where)).find(Boolean)?.focus();
+  }
+
+  complain(words) {
+    this.wrong = words;
+  }
+
+  dismiss() {
+    this.question = null;
+  }
+
+  /** The dialog was closed, by Esc say. A question that came since then stays. */
+  answered() {
+    if (!(/** @type {any} */ (this.querySelector("#question")).open)) this.question = null;
+  }
+
+  /** One question leads to the next, or to an act. */
+  replaceBy(press) {
+    const before = this.question;
+    press();
+    if (this.question === before) this.dismiss();
+  }
+
+  // ── keys ───────────────────────────────────────────────────────────────────────────────────
+
+  key(event) {
+    if (this.question || this.state.watching) return;
+    const line = this.phoning && !isField(event.target) ? digitOf(event) : null;
+    if (line !== null && !this.keys.off) return this.phone(line);
+    const name = actOf(event, this.keys, isField(event.target));
+    if (name === null || (event.target.closest?.("[role=radiogroup]") && event.key.startsWith("Arrow"))) return;
+    event.preventDefault();
+    this.press(name);
+  }
+
+  setKeys(settings) {
+    this.keys = settings;
+    keep(localStorage, settings);
+  }
+
+  rekey(event, name) {
+    if (["Tab", "Shift"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") return;
+    event.preventDefault();
+    const settings = remap(this.keys, name, event.key);
+    if (settings === null) return this.complain(["console.keys.taken", { key: event.key === " " ? t("console.keys.space") : event.key }]);
+    this.wrong = null;
+    this.setKeys(settings);
+  }
+}
+
+/** What each key and its button do. */
+const PRESSES = {
+  room: (desk) => tiles(desk.state, desk.may, desk.voice).room.on && desk.floorBid("room"),
+  phone: (desk) => {
+    if (!tiles(desk.state, desk.may, desk.voice).phone.on) return;
+    if (desk.phoning) return desk.phone(null);
+    desk.phoning = performance.now();
+  },
+  online: (desk) => tiles(desk.state, desk.may, desk.voice).online.on && desk.act("take", { bidId: waiting(desk.state)[0].bidId }),
+  left: (desk) => tiles(desk.state, desk.may, desk.voice).left.on && desk.act("bid", { channel: "left", amount: deskOf(desk.state).leftBids.next }),
+  ask: (desk) => desk.may && isSelling(desk.state) && desk.typeAsking(),
+  up: (desk) => shift(desk, 1),
+  down: (desk) => shift(desk, -1),
+  warn: (desk) => {
+    const { act, on } = warnButton(desk.state, desk.may);
+    if (on) desk.act(act, {});
+  },
+  hammer: strikes,
+  escape: (desk) => {
+    desk.stopTyping();
+    desk.state = standDown(desk.state);
+  },
+  pass: passes,
+  undo: undoes,
+  reopen: reopens,
+  next: (desk) => {
+    const row = desk.may ? opensNext(desk.state) : null;
+    if (!row) return;
+    desk.look(row.auctionId);
+    desk.act("open", {}, row.auctionId);
+  },
+  goto: (desk) => desk.querySelector("#g")?.focus(),
+  say: (desk) => desk.querySelector("#m")?.focus(),
+  quick1: (desk) => quick(desk, 1),
+  quick2: (desk) => quick(desk, 2),
+  quick3: (desk) => quick(desk, 3),
+  quick4: (desk) => quick(desk, 4),
+  other: otherBid,
+  more: mores,
+  keys: (desk) => desk.ask_({ title: ["console.keys"], keys: true }),
+};
+
+function shift(desk, turns) {
+  const { auction } = shownLot(desk.state);
+  if (desk.may && isSelling(desk.state) && auction.askingBid !== null) desk.askAt(auction.askingBid + turns * steps(desk.state).inForce);
+}
+
+function quick(desk, n) {
+  if (!isOver(shownLot(desk.state).auction.status)) desk.act("message", { text: t(`console.quick.${n}`) });
+}
+
+/** The hammer: raised by the first press, struck by the second, and what must be known asked. */
+function strikes(desk) {
+  const { name, on } = mainButton(desk.state, desk.may, desk.voice);
+  const undecided = desk.may && shownLot(desk.state).auction.outcome === "sold_subject";
+  if (undecided) return sellsAfterAll(desk);
+  if (name !== "hammer" || !on) return;
+  const { state, then } = hammer(desk.state, performance.now());
+  const { auction, seq } = shownLot(state);
+  desk.state = state;
+  if (then === "strike") return desk.strike();
+  if (then === "paddle") return asksPaddle(desk, auction, seq);
+  if (then === "reason") return sellsBelow(desk, auction, seq);
+}
+
+function asksPaddle(desk, auction, seq) {
+  desk.ask_({
+    title: ["console.ask.paddle", { amount: desk.cash(auction.price) }],
+    fields: [{ name: "paddle", label: ["console.paddle"], kind: "number" }],
+    confirm: ["console.act.sell"],
+    done: ({ paddle }) => (isPaddle(paddle) ? desk.doing("hammer", { paddle: Number(paddle), price: auction.price }, desk.state.shown, seq) : ["console.paddle.wrong"]),
+  });
+}
+
+function sellsBelow(desk, auction, seq) {
+  const unnamed = isUnnamed(desk.state);
+  desk.ask_({
+    title: ["console.ask.below", { amount: desk.cash(auction.price) }],
+    text: ["console.ask.below.text"],
+    fields: unnamed ? [{ name: "paddle", label: ["console.paddle"], kind: "number" }] : [],
+    reasons: BELOW_REASONS,
+    confirm: ["console.act.sell"],
+    done: ({ paddle, reason }) => (unnamed && !isPaddle(paddle) ? ["console.paddle.wrong"] : desk.doing("hammer", { paddle: unnamed ? Number(paddle) : auction.paddle, price: auction.price, reason }, desk.state.shown, seq)),
+  });
+}
+
+function sellsAfterAll(desk) {
+  const { auction, seq } = shownLot(desk.state);
+  desk.ask_({ title: ["console.ask.after_all", { amount: desk.cash(auction.price) }], reasons: BELOW_REASONS, confirm: ["console.act.sell"], done: ({ reason }) => desk.doing("hammer", { paddle: auction.paddle, price: auction.price, reason }, desk.state.shown, seq) });
+}
+
+const isPaddle = (/** @type {any} */ text) => /^[1-9]\d{0,8}$/.test(String(text).trim());
+
+/** Pass. A bid that could be sold is not passed over by one key. */
+function passes(desk) {
+  if (!parts.canPass(desk)) return;
+  const { auction } = shownLot(desk.state);
+  const couldSell = auction.price !== null && auction.paddle !== null && auction.reserve !== "not_met";
+  if (!couldSell) return desk.act("pass", {});
+  desk.ask_({ title: ["console.ask.pass", { amount: desk.cash(auction.price) }], text: ["console.ask.pass.text"], confirm: ["console.act.pass"], done: () => desk.doing("pass", {}) });
+}
+
+function undoes(desk) {
+  if (!parts.canUndo(desk)) return;
+  const bids = undoable(desk.state).slice(0, 10);
+  const said = (bid) => t("console.ask.undo.bid", { amount: desk.cash(bid.amount), who: desk.say([`console.lane.${bid.channel}`]), paddle: bid.paddle ?? "–" });
+  desk.ask_({
+    title: ["console.ask.undo", { bid: said(bids[0]) }],
+    text: ["console.ask.undo.text"],
+    fields: bids.length > 1 ? [{ name: "from", label: ["console.ask.undo.from"], value: String(bids[0].seq), options: bids.map((bid) => ({ value: String(bid.seq), text: said(bid) })) }] : [],
+    reasons: UNDO_REASONS,
+    confirm: ["console.act.undo"],
+    done: ({ from, reason }) => desk.doing("undo", { toSeq: Number(from ?? bids[0].seq) - 1, reason }),
+  });
+}
+
+function reopens(desk) {
+  const rows = desk.may ? reopenable(desk.state) : [];
+  if (rows.length === 0) return;
+  desk.ask_({
+    title: ["console.ask.reopen"],
+    text: ["console.ask.reopen.text"],
+    fields: [{ name: "lot", label: ["console.ask.reopen.lot"], value: rows[0].auctionId, options: rows.map((row) => ({ value: row.auctionId, text: ended(desk, row) })) }],
+    reasons: REOPEN_REASONS,
+    confirm: ["console.act.reopen"],
+    done: ({ lot, reason }) => {
+      const seen = desk.state.views[lot]?.seq;
+      const wrong = desk.doing("reopen", seen === undefined ? { reason, seen: undefined } : { reason }, String(lot), seen);
+      if (!wrong) desk.look(String(lot));
+      return wrong;
+    },
+  });
+}
+
+function ended(desk, row) {
+  const sold = row.outcome === "sold" || row.outcome === "sold_subject";
+  return t(sold ? "console.ask.reopen.sold" : "console.ask.reopen.passed", { lot: row.lotNumber, name: row.name, amount: row.price === null ? "" : desk.cash(row.price) });
+}
+
+/** A bid at another amount, for a paddle, by a left limit, or for the seller. */
+function otherBid(desk) {
+  if (!desk.may) return;
+  const { auction } = shownLot(desk.state);
+  const channels = ["room", "phone", "left"];
+  const house = desk.state.houseBids !== "none" && auction.reserve === "not_met";
+  desk.ask_({
+    title: ["console.ask.bid"],
+    fields: [
+      { name: "channel", label: ["console.col.source"], value: "room", options: [...channels.map((name) => ({ value: name, text: t(`console.lane.${name}`) })), ...(house ? [{ value: "house", text: t("console.lane.house") }] : [])] },
+      { name: "amount", label: ["console.col.amount"], value: desk.bare(auction.askingBid ?? auction.opening), kind: "number" },
+      { name: "paddle", label: ["console.paddle.optional"], kind: "number", optional: true },
+      { name: "max", label: ["console.ask.bid.limit"], kind: "check" },
+    ],
+    confirm: ["console.act.bid"],
+    done: ({ channel, amount, paddle, max }) => {
+      const minor = desk.amountOf(amount);
+      if (minor === null) return ["console.typed.unread"];
+      if (paddle && !isPaddle(paddle)) return ["console.paddle.wrong"];
+      const fields = { channel: channel === "house" ? "room" : channel, amount: minor, ...(paddle ? { paddle: Number(paddle) } : {}), ...(max ? { max: true } : {}), ...(channel === "house" ? { house: true } : {}) };
+      return desk.doing("bid", fields);
+    },
+  });
+}
+
+function mores(desk) {
+  const { auction } = shownLot(desk.state);
+  if (!desk.may) return;
+  const open = isSelling(desk.state);
+  const next = nextLot(desk.state);
+  const leads = auction.price !== null;
+  desk.ask_({
+    title: ["console.more"],
+    items: [
+      { label: ["console.more.bid"], press: () => otherBid(desk), on: !isOver(auction.status) },
+      { label: ["console.more.phones"], press: () => setsPhones(desk) },
+      { label: ["console.more.subject"], press: () => sellsSubject(desk), on: open && leads },
+      { label: ["console.more.reserve"], press: () => lowersReserve(desk), on: auction.reserve === "not_met" && !isOver(auction.status) },
+      { label: ["console.more.skip"], note: next ? ["console.call.next", { lot: next.lotNumber }] : null, press: () => skips(desk, next), on: open },
+      { label: ["console.more.withdraw"], press: () => withdraws(desk), on: !isOver(auction.status) },
+      { label: ["console.more.opening"], press: () => opensAt(desk), on: opensNext(desk.state) !== null },
+    ],
+  });
+}
+
+function sellsSubject(desk) {
+  const { auction } = shownLot(desk.state);
+  desk.ask_({ title: ["console.ask.subject", { amount: desk.cash(auction.price) }], text: ["console.ask.subject.text"], confirm: ["console.act.sell_subject"], done: () => desk.doing("sell_subject", {}) });
+}
+
+function lowersReserve(desk) {
+  const { auction } = shownLot(desk.state);
+  desk.ask_({
+    title: ["console.more.reserve"],
+    text: ["console.ask.reserve.text"],
+    fields: [{ name: "amount", label: ["console.reserve"], value: desk.bare(auction.price ?? auction.opening), kind: "number" }],
+    confirm: ["console.act.lower"],
+    done: ({ amount }) => {
+      const minor = desk.amountOf(amount);
+      return minor === null ? ["console.typed.unread"] : desk.doing("lower_reserve", { amount: minor });
+    },
+  });
+}
+
+function skips(desk, next) {
+  desk.ask_({ title: ["console.ask.skip"], text: ["console.ask.skip.text"], confirm: ["console.more.skip"], done: () => {
+    const wrong = desk.doing("skip", next ? { to: next.auctionId } : {});
+    if (!wrong && next) desk.look(next.auctionId);
+    return wrong;
+  } });
+}
+
+function withdraws(desk) {
+  const row = rowOf(desk.state, desk.state.shown);
+  desk.ask_({ title: ["console.ask.withdraw", { lot: row.lotNumber }], reasons: WITHDRAW_REASONS, confirm: ["console.more.withdraw"], done: ({ reason }) => desk.doing("withdraw", { reason }) });
+}
+
+/** Open the next lot at another amount than the printed one. */
+function opensAt(desk) {
+  const row = opensNext(desk.state);
+  if (!row) return;
+  desk.ask_({
+    title: ["console.act.open", { lot: row.lotNumber }],
+    fields: [{ name: "amount", label: ["console.ask.opening"], value: desk.bare(row.opening), kind: "number" }],
+    confirm: ["console.act.open", { lot: row.lotNumber }],
+    done: ({ amount }) => {
+      const opening = desk.amountOf(amount);
+      if (opening === null) return ["console.typed.unread"];
+      desk.look(row.auctionId);
+      return desk.doing("open", { opening }, row.auctionId);
+    },
+  });
+}
+
+/** Which paddle each phone line bids for; kept on this screen for this sale. */
+function setsPhones(desk) {
+  const text = Object.entries(desk.phones).map(([line, paddle]) => `${line}=${paddle}`).join(" ");
+  desk.ask_({
+    title: ["console.more.phones"],
+    text: ["console.ask.phones.text"],
+    fields: [{ name: "phones", label: ["console.ask.phones"], value: text, optional: true }],
+    confirm: ["console.act.keep"],
+    done: ({ phones }) => {
+      const pairs = String(phones).split(/[\s,;]+/).filter(Boolean).map((pair) => /^([1-9])=([1-9]\d{0,8})$/.exec(pair));
+      if (pairs.some((pair) => pair === null)) return ["console.ask.phones.wrong"];
+      desk.phones = Object.fromEntries(pairs.map((pair) => [pair?.[1], Number(pair?.[2])]));
+      stored("local", () => localStorage.setItem(`fairwarning.console.phones.${desk.state.sale.id}`, JSON.stringify(desk.phones)));
+      return null;
+    },
+  });
+}
+
+// ── what this browser keeps ──────────────────────────────────────────────────────────────────
+
+function recallSessions() {
+  return stored([], () => JSON.parse(sessionStorage.getItem(SESSIONS) ?? "[]"));
+}
+
+function keepSessions(sessions) {
+  stored(null, () => sessionStorage.setItem(SESSIONS, JSON.stringify(sessions.filter(Boolean).slice(-8))));
+}
+
+function recallPhones(saleId) {
+  return stored({}, () => JSON.parse(localStorage.getItem(`fairwarning.console.phones.${saleId}`) ?? "{}"));
+}
+
+function stored(otherwise, act) {
+  try {
+    return act();
+  } catch {
+    return otherwise; // storage is full or refused: what was kept holds for this visit
+  }
+}
+
+/** A number for one act. `randomUUID` is missing where the page came over plain http. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+customElements.define("lot-console", LotConsole);
