@@ -80,7 +80,7 @@ def _terms(terms: SaleTerms, said: SaleTermsSaid, exponent: int) -> SaleTerms:
         changes["buyers_premium"] = _premium(said.buyers_premium, exponent)
     if not isinstance(said.tax_percent, UnsetType):
         changes["tax_percent"] = _percent(said.tax_percent, "terms.taxPercent")
-    for name in ("conditions", "conditions_version"):
+    for name in ("conditions", "conditions_version", "wrong_foot", "house_bids", "fingers"):
         if getattr(said, name) is not UNSET:
             changes[name] = getattr(said, name)
     return replace(terms, **changes)
@@ -134,6 +134,9 @@ def _terms_shown(sale: CreateSale) -> SaleTermsShown:
         tax_percent=Decimal(terms.tax_percent),
         conditions=terms.conditions,
         conditions_version=terms.conditions_version,
+        wrong_foot=terms.wrong_foot,
+        house_bids=terms.house_bids,
+        fingers=terms.fingers,
     )
 
 

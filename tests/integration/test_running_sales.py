@@ -64,6 +64,9 @@ def test_a_sale_field_by_field(desk: Desk) -> None:
         "taxPercent": 19,
         "conditions": "As seen.",
         "conditionsVersion": "3",
+        "wrongFoot": "floor_first",
+        "houseBids": "consecutive_below_reserve",
+        "fingers": False,
     }
     body = {"name": "Clay", "timeZone": "Europe/Berlin", "currencyCode": "EUR"}
     more = {"registration": "approval", "supportsGuest": True, "terms": terms}

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from engine.core.messages import Admission, Format, Mode
+from engine.core.messages import Admission, Format, HouseBids, Mode, WrongFoot
 from gateway.core.bodies import Amount
 from gateway.core.wire.consumer import Answer, Page, PageInfo, Request, Status
 
@@ -50,6 +50,11 @@ class SaleTermsSaid(Request, frozen=True):
     tax_percent: Amount | UnsetType = UNSET
     conditions: Text | UnsetType = UNSET
     conditions_version: Annotated[str, Meta(max_length=100)] | UnsetType | None = UNSET
+    # Of lots sold live: who has an amount that a left bid and the floor both reach, whether the
+    # auctioneer may bid for the consignor, and whether consoles see fingers on the button.
+    wrong_foot: WrongFoot | UnsetType = UNSET
+    house_bids: HouseBids | UnsetType = UNSET
+    fingers: bool | UnsetType = UNSET
 
 
 class SaleChanges(Request, frozen=True):
@@ -78,6 +83,9 @@ class SaleTermsShown(Answer, frozen=True):
     tax_percent: Decimal
     conditions: str
     conditions_version: str | None
+    wrong_foot: WrongFoot
+    house_bids: HouseBids
+    fingers: bool
 
 
 class LotInSale(Answer, frozen=True):

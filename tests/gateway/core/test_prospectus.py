@@ -13,7 +13,7 @@ from gateway.core import prospectus
 from gateway.core.bodies import read
 from gateway.core.currencies import EXPONENTS
 from gateway.core.problems import Problem
-from gateway.core.view import RegistrationView
+from gateway.core.view import RegistrationView, SaleView
 from gateway.core.wire.house import NewSale, SaleChanges
 from tests.gateway.formats import SALE, Evening
 
@@ -38,10 +38,16 @@ def test_everything_that_is_printed_of_a_sale() -> None:
         "taxPercent": 19,
         "conditions": "Read me.",
         "conditionsVersion": "3",
+        "wrongFoot": "plus_one",
+        "houseBids": "announced_once",
+        "fingers": False,
     }
     sale = announced(registration="approval", supportsGuest=True, terms=terms)
     assert (sale.registration, sale.supports_guest) == ("approval", True)
-    assert sale.terms == SaleTerms(((0, "27.5"), (100_000, "20")), "19", "Read me.", "3")
+    said = ("Read me.", "3", "plus_one", "announced_once", False)
+    assert sale.terms == SaleTerms(((0, "27.5"), (100_000, "20")), "19", *said)
+    shown = prospectus.shown(SaleView(sale), []).terms
+    assert (shown.wrong_foot, shown.house_bids, shown.fingers) == said[2:]
 
 
 def test_a_change_leaves_the_rest_as_it_was() -> None:
