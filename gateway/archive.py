@@ -47,6 +47,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     create_engine,
+    delete,
     event,
     make_url,
     select,
@@ -154,14 +155,21 @@ bids: Final = Table(
     Column("kind", Text, nullable=False),  # private
     Column("price", BigInteger),  # what the bid made public; null: nothing
     Column("status", Text, nullable=False),  # private: how the bidder stood after it
-    Column("code", Text),  # private: why it was refused; null: accepted
+    # private: why it was refused; null: accepted; waiting: for the rostrum, whose word has a row
+    # of its own
+    Column("code", Text),
     Column("why", Text),  # what moved the price; null: nothing did
     Column("commitment", Text, nullable=False),  # of a sealed bid, whose amount is 0; else empty
     Column("opened_amount", BigInteger),  # private: what a sealed bid was, read at the close
     Column("void", Text),  # private: why a sealed bid counted for nothing
     Column("canceled_at", BigInteger),  # when it was taken back
+    Column("channel", Text, nullable=False),  # where it came from
+    Column("house", Boolean, nullable=False),  # private: it was made for the consignor
+    Column("by", Text, nullable=False),  # private: who made or took it at the rostrum
+    Column("undone_at", BigInteger),  # when the rostrum took it back; null: it stands
 )
 _PUBLIC: Final = bids.c.price.is_not(None)
+_STANDS: Final = bids.c.undone_at.is_(None)
 _ACCEPTED: Final = bids.c.code.is_(None)
 Index(
     "ix_bids_public",
@@ -184,7 +192,7 @@ results: Final = Table(
     "results",
     metadata,
     Column("auction_id", Text, ForeignKey("auctions.auction_id"), primary_key=True),
-    Column("outcome", Text, nullable=False),  # sold, passed or canceled
+    Column("outcome", Text, nullable=False),  # sold, sold_subject, passed, withdrawn or canceled
     Column("winner", Text),  # private: a consumer id
     Column("paddle", BigInteger),  # the winner's
     Column("hammer_price", BigInteger),  # null: not sold
@@ -194,6 +202,8 @@ results: Final = Table(
     Column("settled_at", BigInteger),
     Column("canceled", Boolean, nullable=False),
     Column("opening_key", Text),  # of a sealed auction: anybody may read its bids with it now
+    Column("reason", Text, nullable=False),  # private: the rostrum's
+    Column("by", Text, nullable=False),  # private: whose act it was
 )
 
 # Who won, and what each of them pays: a row for every place.
@@ -230,6 +240,27 @@ acts: Final = Table(
     Column("cmd_id", Text, primary_key=True),
     Column("at", BigInteger, primary_key=True, autoincrement=False),
     Column("command", Text, nullable=False),
+)
+
+
+# What consoles have done and wished to do, who did, and why.  Private altogether: a left bid's
+# limit is in here.  One row however often the answer was given.
+rostrum: Final = Table(
+    "rostrum",
+    metadata,
+    Column("auction_id", Text, primary_key=True),
+    Column("by", Text, primary_key=True),  # the console's key
+    Column("cmd_id", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("act", Text, nullable=False),
+    Column("said", JSON, nullable=False),  # with it
+    Column("session", Text, nullable=False),  # the console's connection
+    Column("seen", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("price", BigInteger),  # after it
+    Column("code", Text),  # why it was not done; null: it was
+    Column("bid_id", Text),  # of the bid that it made, took or called
 )
 
 
@@ -314,7 +345,7 @@ def position(engine: Engine, shard: int) -> int:
 def public_bids(engine: Engine, auction_id: str, limit: int) -> list[PublicBid]:
     """The auction's bids that made a price, newest first."""
     columns = (bids.c.bid_id, bids.c.consumer_id, bids.c.price, bids.c.at)
-    query = select(*columns).where(bids.c.auction_id == auction_id, _PUBLIC)
+    query = select(*columns).where(bids.c.auction_id == auction_id, _PUBLIC, _STANDS)
     with connected(engine) as connection:
         rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
         return [PublicBid(*row) for row in rows]
@@ -488,17 +519,41 @@ def _write(connection: Connection, entries: Entries) -> None:
         (auctions, list(entries.auctions.values())),
         (bids, entries.bids),
         (lowerings, entries.lowerings),
-        (results, entries.results),
-        (wins, entries.wins),
     ):
         if rows:
             connection.execute(table.insert(), rows)
+    _write_results(connection, entries)
     _change(connection, sales.c.sale_id, entries.sale_changes)
     _change(connection, auctions.c.auction_id, entries.auction_changes)
+    _amend(connection, entries.amended)
     _insert_missing(connection, registrations, list(entries.seats.values()))
     _register(connection, list(entries.registrations.values()))
     _insert_missing(connection, acts, entries.acts)
+    _insert_missing(connection, rostrum, entries.rostrum)
     _write_later_words(connection, entries)
+
+
+def _write_results(connection: Connection, entries: Entries) -> None:
+    """How lots have ended.  A lot that the rostrum has reopened, or decided anew, ended anew."""
+    for table in (wins, results):
+        if entries.results:
+            over = delete(table).where(table.c.auction_id == bindparam("of_auction"))
+            connection.execute(over, [{"of_auction": name} for name in entries.results])
+    rows = [row for row in entries.results.values() if row is not None]
+    if rows:
+        connection.execute(results.insert(), rows)
+    places = [win for found in entries.wins.values() for win in found]
+    if places:
+        connection.execute(wins.insert(), places)
+
+
+def _amend(connection: Connection, amended: Mapping[str, Row]) -> None:
+    """Change some of the terms of lots that have their rows."""
+    for auction_id, changes in amended.items():
+        mine = auctions.c.auction_id == auction_id
+        terms = connection.scalar(select(auctions.c.terms).where(mine))
+        assert terms is not None, "a lot that is being sold was added"
+        connection.execute(update(auctions).where(mine).values(terms={**terms, **changes}))
 
 
 def _write_later_words(connection: Connection, entries: Entries) -> None:
@@ -509,10 +564,22 @@ def _write_later_words(connection: Connection, entries: Entries) -> None:
         .where(bids.c.consumer_id == bindparam("of_consumer"))
         .where(bids.c.cmd_id == bindparam("of_cmd"), _ACCEPTED)
     )
+    named = (
+        bids.c.auction_id == bindparam("of_auction"),
+        bids.c.consumer_id == bindparam("of_consumer"),
+        bids.c.cmd_id == bindparam("of_cmd"),
+    )
+    a_waiting_bid = update(bids).where(*named, bids.c.code == "waiting")
+    for key, changes in entries.bid_changes.items():
+        # The rostrum may let a bid stand that it had refused.
+        mine = _ACCEPTED | (bids.c.code == "refused")
+        where = dict(zip(("of_auction", "of_consumer", "of_cmd"), key, strict=True))
+        connection.execute(update(bids).where(*named, mine).values(**changes), where)
     a_result = update(results).where(results.c.auction_id == bindparam("of_auction"))
     for statement, rows in (
         (a_bid, entries.canceled),
         (a_bid, entries.opened),
+        (a_waiting_bid, entries.lapsed),
         (a_result, entries.settling),
         (a_result, entries.settled),
     ):

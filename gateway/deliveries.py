@@ -436,6 +436,7 @@ def _occasion(outside: Outside, due: Mail, about: Subject, payment: Payment | No
         paddle=figures.get("paddle", 0),
         reason=figures.get("reason", ""),
         canceled=figures.get("canceled", False),
+        reopened=figures.get("reopened", False),
     )
 
 

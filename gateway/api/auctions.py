@@ -36,7 +36,7 @@ from gateway.books import payments
 from gateway.books.payments import Sold
 from gateway.core import consumer
 from gateway.core.bodies import minor_units
-from gateway.core.naming import bid_id
+from gateway.core.naming import bid_id, is_floor
 from gateway.core.problems import Problem, bad_field
 from gateway.core.view import LotView
 from gateway.core.wire.consumer import (
@@ -159,8 +159,11 @@ async def status(ask: Ask, auction_id: str) -> Standing:
 
 
 def sold_to(lot: LotView, consumer_id: str) -> Sold | None:
-    """What a winner owes since all is settled; None: nothing, or tokens, which are paid."""
+    """What a winner owes since all is settled; None: nothing, or tokens, which are paid, or at
+    the cashier's (``naming.is_floor``)."""
     win = lot.win_of(consumer_id)
+    if is_floor(consumer_id):
+        return None
     if win is None or lot.now.state is not State.SETTLED or lot.terms.tokens is not None:
         return None
     assert lot.settle_at is not None, "it is when it was settled, since it was"

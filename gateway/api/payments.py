@@ -26,6 +26,7 @@ from gateway.books.store import BadField
 from gateway.core import lotting
 from gateway.core.consumer import instant, moment
 from gateway.core.lotting import Offer
+from gateway.core.naming import is_floor
 from gateway.core.problems import Problem, bad_field
 from gateway.core.view import LotView
 from gateway.core.wire.consumer import Auction
@@ -143,6 +144,8 @@ def _debt(lot: LotView, consumer_id: str) -> Sold | None:
         return sold_to(lot, consumer_id)
     bidder = lot.bidders.get(consumer_id)
     if bidder is None or not bidder.stands or not bidder.limit or not lot.winners:
+        return None
+    if is_floor(consumer_id):  # whom no offer reaches
         return None
     # Owed as a winner would owe it, but for the price.
     price = sold_to(lot, lot.winners[0].consumer_id)

@@ -22,6 +22,7 @@ from gateway.archive import auctions, bids, results, sales, wins
 from gateway.books.outbox import currency_of, mail_row, mails, offers
 from gateway.books.payments import Sold
 from gateway.books.store import reading, writing
+from gateway.core.naming import is_floor
 from gateway.core.notices import Kind, Notice
 from gateway.core.webhooks import RETRY_AFTER_MS
 
@@ -118,12 +119,15 @@ def _leads_again(connection: Connection, mail: Mail) -> bool:
         bids.c.log_seq > mail.figures.get("place", 0),
         bids.c.code.is_(None),
         bids.c.status == "WINNING",
+        bids.c.undone_at.is_(None),
     )
     return connection.scalar(query.limit(1)) is not None
 
 
 def sold_to(engine: Engine, auction_id: str, consumer_id: str) -> Sold | None:
-    """What a winner owes; None: nothing, or tokens, which are paid."""
+    """What a winner owes; None: nothing, or tokens, which are paid, or at the cashier's."""
+    if is_floor(consumer_id):
+        return None
     query = (
         select(wins.c.amount, auctions.c.terms, sales, results.c.settled_at)
         .join_from(wins, results)

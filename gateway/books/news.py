@@ -36,12 +36,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from engine.core.messages import LotSettled, Mode
+from engine.core.messages import LotSettled, Mode, sale_part
 from gateway import archive
-from gateway.archive import Passage, auctions, metadata, sales
+from gateway.archive import Passage, auctions, metadata, results, sales
 from gateway.books import webhooks
 from gateway.books.outbox import currency_of, offers
 from gateway.books.store import reading, writing
+from gateway.core.naming import is_floor
 from gateway.core.news import TELLING, Kind, News, Offered, news_of, origin_of
 from gateway.core.webhooks import Happening, delivery_id, envelope
 
@@ -171,9 +172,11 @@ _FACTS: Final = (
         sales.c.currency,
         sales.c.exponent,
         offers.c.said,
+        results.c.outcome,
     )
     .join_from(auctions, sales)
     .outerjoin(offers, offers.c.auction_id == auctions.c.auction_id)
+    .outerjoin(results, results.c.auction_id == auctions.c.auction_id)
 )
 
 
@@ -196,6 +199,8 @@ def _lots_before(connection: Connection, facts: Mapping[str, Any], seq: int) -> 
             lot_number=(row.said or {}).get("lot_number", row.lot_number),
             in_tokens=row.in_tokens,
             listed=listed.get(name),
+            live=row.terms.get("format") == "live",
+            withdrawn=row.outcome == "withdrawn",
         )
         for name, row in facts.items()
     }
@@ -229,8 +234,14 @@ def _won(connection: Connection, about: Any) -> dict[str, Any]:
         "hammer_price": winners[0].amount,
         "currency": currency,
         "exponent": exponent,
-        "consumer_id": winners[0].consumer_id,
+        "consumer_id": _buyer(about.auction_id, winners[0].consumer_id),
     }
+
+
+def _buyer(auction_id: str, consumer_id: str) -> str:
+    """Whom the verifier writes down.  Of a bidder in the room the house knows a paddle, which
+    somebody else holds in the next sale."""
+    return f"{consumer_id}_{sale_part(auction_id)}" if is_floor(consumer_id) else consumer_id
 
 
 def paid(

@@ -44,7 +44,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from engine.core.messages import (
     BidAccepted,
+    BidCalled,
     BidderRegistered,
+    BidsUndone,
     Event,
     LotAdded,
     LotCanceled,
@@ -52,16 +54,18 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotUnpaused,
     LotUpdated,
     LotWithdrawn,
     Mode,
+    ReserveLowered,
     State,
     Win,
 )
 from gateway import archive
-from gateway.archive import Passage, auctions, bids, metadata, results, sales
+from gateway.archive import Passage, auctions, bids, metadata, registrations, results, sales
 from gateway.books import webhooks
 from gateway.books.people import persons
 from gateway.books.store import reading, writing
@@ -116,6 +120,10 @@ offers: Final = Table(
 # Everything that something is told about; bids that were refused, most of all, are not.
 _OF_LOTS: Final = (
     BidAccepted
+    | BidCalled
+    | BidsUndone
+    | ReserveLowered
+    | LotReopened
     | LotOpened
     | LotPaused
     | LotUnpaused
@@ -207,10 +215,18 @@ class _Saying:
 
     def _offer(self, event: Event) -> None:
         match event:
-            case LotAdded() | LotUpdated() | LotOpened() | LotPaused() | LotUnpaused():
+            case (
+                LotAdded()
+                | LotUpdated()
+                | LotOpened()
+                | LotPaused()
+                | LotUnpaused()
+                | LotReopened()
+            ):
                 is_open = event.after.state is State.OPEN
+                self._over = [name for name in self._over if name != event.auction_id]
                 self._closing[event.auction_id] = event.after.closes_at if is_open else None
-            case LotExtended():
+            case LotExtended() | ReserveLowered():
                 self._closing[event.auction_id] = event.after.closes_at
             case LotClosed() | LotCanceled() | LotWithdrawn():
                 self._closing.pop(event.auction_id, None)
@@ -342,11 +358,21 @@ def _count_sealed(connection: Connection, lot: Lot) -> None:
 
 
 def _bidders(connection: Connection, event: Event, place: int) -> list[str]:
-    """Everybody with a bid that stood, where all of them are told."""
+    """Everybody with a bid that stood, where all of them are told; or who leads again."""
+    if isinstance(event, LotReopened):
+        mine = auctions.c.auction_id == event.auction_id
+        seat = select(registrations.c.consumer_id).join(
+            auctions, auctions.c.sale_id == registrations.c.sale_id
+        )
+        return list(
+            connection.scalars(seat.where(mine, registrations.c.paddle == event.after.paddle))
+        )
     if not isinstance(event, LotSettled | LotCanceled):
         return []
     query = select(bids.c.consumer_id).where(bids.c.auction_id == event.auction_id)
-    stood = query.where(bids.c.code.is_(None), bids.c.canceled_at.is_(None))
+    stood = query.where(
+        bids.c.code.is_(None), bids.c.canceled_at.is_(None), bids.c.undone_at.is_(None)
+    )
     return list(connection.scalars(stood.distinct().order_by(bids.c.consumer_id)))
 
 

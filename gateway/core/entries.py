@@ -15,11 +15,16 @@ import msgspec
 from msgspec import Struct, field
 
 from engine.core.messages import (
+    ActDecided,
     BidAccepted,
+    BidCalled,
     BidCanceled,
     BidderRegistered,
     BiddingEnded,
     BidRefused,
+    BidsLapsed,
+    BidsUndone,
+    BidWaiting,
     CommandTaken,
     CreateSale,
     Event,
@@ -27,11 +32,14 @@ from engine.core.messages import (
     LotAdded,
     LotCanceled,
     LotClosed,
+    LotOpened,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUpdated,
     LotWithdrawn,
     OpenedBid,
+    ReserveLowered,
     SaleCreated,
     SaleRemoved,
     SaleUpdated,
@@ -56,17 +64,24 @@ class Entries(Struct):
     bids: list[Row] = field(default_factory=list)
     canceled: list[Row] = field(default_factory=list)  # of bids written now or before
     opened: list[Row] = field(default_factory=list)  # the same
+    lapsed: list[Row] = field(default_factory=list)  # of bids that waited
+    # What the rostrum has changed about bids, by auction, consumer and cmd_id.
+    bid_changes: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+    amended: dict[str, Row] = field(default_factory=dict)  # some of a lot's terms
     lowerings: list[Row] = field(default_factory=list)
-    results: list[Row] = field(default_factory=list)
-    wins: list[Row] = field(default_factory=list)
+    # By auction, how it has ended now, in place of what was said before; None: it has not.
+    results: dict[str, Row | None] = field(default_factory=dict)
+    wins: dict[str, list[Row]] = field(default_factory=dict)
     settling: list[Row] = field(default_factory=list)  # of results written now or before
     settled: list[Row] = field(default_factory=list)  # the same
     acts: list[Row] = field(default_factory=list)  # some of them perhaps written before
+    rostrum: list[Row] = field(default_factory=list)  # the same
 
 
 def auctions_bid_on(events: Iterable[tuple[int, Event]]) -> list[str]:
     """The auctions whose sale ``entries_of`` must be told, because a bid may seat a bidder."""
-    return sorted({event.auction_id for _, event in events if isinstance(event, BidAccepted)})
+    seating = BidAccepted | BidWaiting
+    return sorted({event.auction_id for _, event in events if isinstance(event, seating)})
 
 
 def entries_of(
@@ -87,6 +102,11 @@ def entries_of(
                 _seat(entries, sales[event.auction_id], event)
             case BidRefused():
                 entries.bids.append(_bid(log_seq, event, salt))
+            case BidWaiting():
+                entries.bids.append({**_bid(log_seq, event, salt), "code": "waiting"})
+                _seat(entries, sales[event.auction_id], event)
+            case ActDecided():
+                entries.rostrum.append(_act(event, salt))
             case LotAdded():
                 sales[event.auction_id] = event.sale_id
                 entries.auctions[event.auction_id] = _auction(event)
@@ -114,7 +134,15 @@ def _enter(entries: Entries, log_seq: int, event: Event) -> None:
         case LimitLowered():
             entries.lowerings.append(_lowering(log_seq, event))
         case LotCanceled():
-            entries.results.append(_canceled(event))
+            entries.results[event.auction_id] = _canceled(event)
+        case BidsLapsed() | BidsUndone() | BidCalled() | LotReopened():
+            _sell(entries, event)
+        case LotOpened() if event.opening is not None:
+            _amend(entries, event.auction_id, opening=event.opening)
+        case ReserveLowered():
+            _amend(entries, event.auction_id, reserve=event.reserve)
+            change = {"revision": event.revision, "updated_at": event.at}
+            _change(entries.auctions, entries.auction_changes, event.auction_id, change)
         case LotSettling():
             entries.settling.append({"of_auction": event.auction_id, "settling_at": event.at})
         case LotSettled():
@@ -192,6 +220,16 @@ def _change_auction(entries: Entries, event: LotUpdated | LotWithdrawn | Bidding
     _change(entries.auctions, entries.auction_changes, event.auction_id, change)
 
 
+def _amend(entries: Entries, auction_id: str, **changes: int) -> None:
+    """Change some of a lot's terms, wherever the others are written."""
+    for rows in (entries.auctions, entries.auction_changes):
+        row = rows.get(auction_id, {})
+        if "terms" in row:
+            row["terms"] = {**row["terms"], **changes}
+            return
+    entries.amended.setdefault(auction_id, {}).update(changes)
+
+
 # ── Bidders and bids ─────────────────────────────────────────────────────────────────────
 
 
@@ -212,8 +250,10 @@ def _register(entries: Entries, event: BidderRegistered) -> None:
     }
 
 
-def _seat(entries: Entries, sale_id: str, event: BidAccepted) -> None:
+def _seat(entries: Entries, sale_id: str, event: BidAccepted | BidWaiting) -> None:
     seat = (sale_id, event.consumer_id)
+    if not event.paddle:  # who bids in the room without one
+        return
     if seat in entries.registrations or seat in entries.seats:
         return
     entries.seats[seat] = {
@@ -230,7 +270,7 @@ def _seat(entries: Entries, sale_id: str, event: BidAccepted) -> None:
     }
 
 
-def _bid(log_seq: int, event: BidAccepted | BidRefused, salt: bytes) -> Row:
+def _bid(log_seq: int, event: BidAccepted | BidRefused | BidWaiting, salt: bytes) -> Row:
     answer = event.answer
     return {
         "auction_id": event.auction_id,
@@ -248,13 +288,24 @@ def _bid(log_seq: int, event: BidAccepted | BidRefused, salt: bytes) -> Row:
         "paddle": None,
         "price": None,
         "why": None,
+        "channel": "online",
+        "house": False,
+        "by": "",
     }
 
 
 def _accepted(log_seq: int, event: BidAccepted, salt: bytes) -> Row:
     # A silent raise shows no price: the one that stands was made by another bid.
     price = None if event.why is None else event.after.price
-    return {**_bid(log_seq, event, salt), "paddle": event.paddle, "price": price, "why": event.why}
+    return {
+        **_bid(log_seq, event, salt),
+        "paddle": event.paddle,
+        "price": price,
+        "why": event.why,
+        "channel": event.channel,
+        "house": event.house,
+        "by": event.by,
+    }
 
 
 def _key_of(auction_id: str, consumer_id: str, cmd_id: str) -> Row:
@@ -272,19 +323,70 @@ def _lowering(log_seq: int, event: LimitLowered) -> Row:
     }
 
 
+# ── The rostrum ──────────────────────────────────────────────────────────────────────────
+
+
+def _act(event: ActDecided, salt: bytes) -> Row:
+    act, *_ = said = msgspec.to_builtins(event.deed)
+    named = None if event.bid is None else bid_id(event.auction_id, *event.bid, salt)
+    return {
+        "auction_id": event.auction_id,
+        "by": event.by,
+        "cmd_id": event.cmd_id,
+        "at": event.at,
+        "act": act,
+        "said": dict(zip(event.deed.__struct_fields__, said[1:], strict=True)),
+        "session": event.session,
+        "seen": event.seen,
+        "reason": event.reason,
+        "seq": event.seq,
+        "price": event.price,
+        "code": event.code,
+        "bid_id": named,
+    }
+
+
+def _sell(entries: Entries, event: BidsLapsed | BidsUndone | BidCalled | LotReopened) -> None:
+    """What the rostrum has changed about bids and about how a lot had ended."""
+    auction_id = event.auction_id
+    if isinstance(event, BidsLapsed):
+        entries.lapsed += [{**_key_of(auction_id, *bid), "code": event.code} for bid in event.bids]
+    elif isinstance(event, BidsUndone):
+        for bid in event.undone:
+            _change_bid(entries, (auction_id, *bid), {"undone_at": event.at})
+    elif isinstance(event, BidCalled):
+        called = {
+            "code": None,
+            "undone_at": None,
+            "paddle": event.paddle,
+            "price": event.after.price,
+            "why": event.why,
+            "channel": event.channel,
+            "status": "WINNING",
+        }
+        _change_bid(entries, (auction_id, event.consumer_id, event.cmd_id), called)
+    else:
+        entries.results[auction_id] = None
+        entries.wins.pop(auction_id, None)
+
+
+def _change_bid(entries: Entries, key: tuple[str, str, str], changes: Row) -> None:
+    entries.bid_changes.setdefault(key, {}).update(changes)
+
+
 # ── Results ──────────────────────────────────────────────────────────────────────────────
 
 
 def _close(entries: Entries, event: LotClosed, salt: bytes) -> None:
-    entries.results.append(_closed(event))
-    entries.wins += [
+    entries.results[event.auction_id] = _closed(event)
+    entries.wins[event.auction_id] = [
         _win(event.auction_id, place, win, salt) for place, win in enumerate(event.winners, 1)
     ]
     entries.opened += [_opened(event.auction_id, bid) for bid in event.opened]
 
 
 def _closed(event: LotClosed) -> Row:
-    sold = event.outcome == "sold"
+    sold = event.outcome in ("sold", "sold_subject")
     return {
         "auction_id": event.auction_id,
         "outcome": event.outcome,
@@ -295,6 +397,8 @@ def _closed(event: LotClosed) -> Row:
         "settle_at": event.settle_at,
         "canceled": False,
         "opening_key": event.opening_key or None,
+        "reason": event.reason,
+        "by": event.by,
     }
 
 
@@ -329,4 +433,6 @@ def _canceled(event: LotCanceled) -> Row:
         "settle_at": None,
         "canceled": True,
         "opening_key": None,
+        "reason": "",
+        "by": "",
     }

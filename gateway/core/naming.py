@@ -31,6 +31,15 @@ def anonymous_bidder(auction_id: str, consumer_id: str, salt: bytes) -> str:
     return "bidder_" + _keyed(salt, f"bidder|{auction_id}|{consumer_id}")[:8]
 
 
+def is_floor(consumer_id: str) -> bool:
+    """Is it somebody in the room or on a phone, of whom the house knows at most a paddle?
+
+    They have no account: no mail reaches them and no payment token is made for them; they pay
+    at the cashier's, and the house sees to it itself.
+    """
+    return consumer_id.startswith("floor_")
+
+
 def _keyed(salt: bytes, text: str) -> str:
     # The word before the first | says what is named: no bid's text is ever a bidder's.
     return hmac.new(salt, text.encode(), sha256).hexdigest()

@@ -3,7 +3,8 @@
 The verifier is told that an object was listed by an auction, and then once how that ended:
 sold, passed, or not listed any more.  A draft lists nothing; a lot does once it is scheduled
 or open, and again under another serial where that was changed.  That a lot passed is final,
-and public, when it is closed; that it was sold, when it is settled.
+and public, when it is closed; that it was sold, when it is settled.  A lot that is sold from a
+rostrum may be reopened until then: of it nothing is told before it is settled.
 
 Pure: what was told of a lot so far is handed in, and so is who has won.
 """
@@ -53,6 +54,8 @@ class Offered:
     lot_number: str
     in_tokens: bool  # it is paid for when it is settled
     listed: str | None  # the serial that its auction has listed, and not let go yet
+    live: bool = False  # it may be reopened until it is settled
+    withdrawn: bool = False  # in the end, by the rostrum
 
 
 def news_of(event: Event, lot: Offered, *, is_won: bool) -> list[News]:
@@ -70,9 +73,11 @@ def news_of(event: Event, lot: Offered, *, is_won: bool) -> list[News]:
             told += _said(lot, event.catalogue, True)
         case LotOpened():
             told += _listed(lot, lot.serial)
-        case LotClosed() if event.outcome == "passed":
+        case LotClosed() if event.outcome == "passed" and not lot.live:
             told += _ended(lot, "passed")
         case LotCanceled() | LotWithdrawn():
+            told += _ended(lot, "unlisted")
+        case LotSettled() if lot.withdrawn:
             told += _ended(lot, "unlisted")
         case LotSettled() if not is_won:
             told += _ended(lot, "passed")

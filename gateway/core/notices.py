@@ -18,14 +18,18 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from engine.core.messages import (
     BidAccepted,
+    BidCalled,
     BidderRegistered,
+    BidsUndone,
     Event,
     LotCanceled,
+    LotReopened,
     LotSettled,
 )
+from gateway.core.naming import is_floor
 from gateway.core.webhooks import Lot, shown_of
 
-Kind = Literal["outbid", "ending_soon", "won", "payment_due", "lost", "registration"]
+Kind = Literal["outbid", "ending_soon", "won", "payment_due", "lost", "registration", "undone"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)  # as preferences name them
 
 _MINUTE_MS: Final = 60_000
@@ -55,13 +59,23 @@ def notices_of(event: Event, place: int, lot: Lot, bidders: Iterable[str]) -> li
     """Whom an event on *lot* concerns, before it is folded into the lot.
 
     *place* is the event's in its shard's log; *bidders* are all who have an accepted bid on
-    the lot, and are asked for only where all of them are told.
+    the lot, and are asked for only where all of them are told; of a lot that is reopened, who
+    leads again.
     """
     match event:
-        case BidAccepted():
+        case BidAccepted() | BidCalled():
             return _outbid(event, place, lot)
+        case BidsUndone():
+            undone = dict.fromkeys(consumer_id for consumer_id, _ in event.undone)
+            return _taken_back(event, lot, undone)
+        case LotReopened():
+            return _taken_back(event, lot, bidders)
         case LotSettled():
-            won = [_won(win.consumer_id, win.amount, event.at, lot) for win in lot.winners]
+            won = [
+                _won(win.consumer_id, win.amount, event.at, lot)
+                for win in lot.winners
+                if _reachable(win.consumer_id)
+            ]
             winners = {win.consumer_id for win in lot.winners}
             return won + _lost(event.at, lot, [each for each in bidders if each not in winners])
         case LotCanceled():
@@ -70,11 +84,25 @@ def notices_of(event: Event, place: int, lot: Lot, bidders: Iterable[str]) -> li
             return []
 
 
-def _outbid(event: BidAccepted, place: int, lot: Lot) -> list[Notice]:
+def _taken_back(
+    event: BidsUndone | LotReopened, lot: Lot, concerned: Iterable[str]
+) -> list[Notice]:
+    """The rostrum has taken bids back, or a sale."""
+    figures = {"reason": event.reason, "reopened": isinstance(event, LotReopened)}
+    if event.after.price is not None:
+        figures["price"] = event.after.price
+    return [
+        Notice("undone", consumer_id, event.at, lot.sale_id, lot.auction_id, figures)
+        for consumer_id in concerned
+        if _reachable(consumer_id)
+    ]
+
+
+def _outbid(event: BidAccepted | BidCalled, place: int, lot: Lot) -> list[Notice]:
     if event.beaten is None or shown_of(lot, event) is None or not _reachable(event.beaten):
         return []
     figures = {"price": event.after.price, "asking": event.after.asking_bid, "place": place}
-    at = event.answer.at
+    at = event.at if isinstance(event, BidCalled) else event.answer.at
     return [Notice("outbid", event.beaten, at, lot.sale_id, lot.auction_id, figures)]
 
 
@@ -101,7 +129,8 @@ def registration_notice(event: BidderRegistered) -> Notice | None:
 
 
 def _reachable(consumer_id: str) -> bool:
-    return not consumer_id.startswith("guest_")  # a guest has left no address
+    # Neither a guest nor somebody in the room has left an address.
+    return not consumer_id.startswith("guest_") and not is_floor(consumer_id)
 
 
 class Bid(NamedTuple):
@@ -136,6 +165,7 @@ class Occasion:
     paddle: int = 0
     reason: str = ""
     canceled: bool = False
+    reopened: bool = False
 
 
 class Words(NamedTuple):
@@ -231,6 +261,21 @@ def _registration_words(about: Occasion) -> tuple[str, list[str]]:
     return f"Registration {about.admission}", [*lines, "", f"The sale: {about.link}"]
 
 
+def _undone_words(about: Occasion) -> tuple[str, list[str]]:
+    if about.reopened:
+        subject = f"{_lot(about, 'Lot')} was reopened"
+        lines = [f"The auctioneer has reopened {_titled(about)}: the hammer does not count."]
+        if "price" in about.amounts:
+            lines.append(f"Your bid leads at {about.amounts['price']} until somebody bids more.")
+    else:
+        subject = f"Your bid on {_lot(about)} was undone"
+        lines = [f"The auctioneer has undone your bid on {_titled(about)}. It does not stand."]
+        if "price" in about.amounts:
+            lines.append(f"The price is {about.amounts['price']} again, and nobody leads.")
+    lines.append(f"Reason: {one_line(about.reason)}")
+    return subject, [*lines, "", f"Bid again: {about.link}"]
+
+
 _WORDS: Final = {
     "outbid": _outbid_words,
     "ending_soon": _ending_words,
@@ -238,4 +283,5 @@ _WORDS: Final = {
     "payment_due": _due_words,
     "lost": _lost_words,
     "registration": _registration_words,
+    "undone": _undone_words,
 }

@@ -23,6 +23,8 @@ import msgspec
 
 from engine.core.messages import (
     BidAccepted,
+    BidCalled,
+    BidsUndone,
     Catalogue,
     Event,
     Format,
@@ -32,11 +34,13 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotUnpaused,
     LotUpdated,
     Mode,
     Outcome,
+    ReserveLowered,
     Terms,
     Win,
 )
@@ -126,6 +130,14 @@ class Lot:
             case BidAccepted() if (amount := shown_of(self, event)) is not None:
                 self.price = event.after.price
                 self.shown[event.consumer_id] = amount
+            case BidCalled() | BidsUndone():
+                self.price = event.after.price
+            case LotReopened():
+                self.price, self.outcome, self.winners = event.after.price, None, ()
+            case ReserveLowered():
+                self.said = {**self.said, "reserve": event.reserve}
+            case LotOpened() if event.opening is not None:
+                self.said = {**self.said, "opening": event.opening}
             case LotAdded() | LotUpdated():
                 self.format, self.winner_count = event.terms.format, event.terms.winner_count
                 self.said = said_of(event.terms, event.catalogue)
@@ -142,8 +154,10 @@ def plain(amount: Decimal) -> str:
     return format(amount, "f")
 
 
-def shown_of(lot: Lot, event: BidAccepted) -> int | None:
+def shown_of(lot: Lot, event: BidAccepted | BidCalled) -> int | None:
     """What an accepted bid made public; None: nothing."""
+    if isinstance(event, BidCalled):
+        return event.after.price
     if event.why is None or lot.sealed:
         return None
     # Nobody sees what else than the price was offered, as a limit or to a falling price.
@@ -173,8 +187,14 @@ def happenings(event: Event, lot: Lot, salt: bytes) -> list[Happening]:
 
 def _told(event: Event, lot: Lot, salt: bytes) -> Iterable[Happening]:
     match event:
-        case BidAccepted():
+        case BidAccepted() | BidCalled():
             yield from _bid(event, lot, salt)
+        case BidsUndone():
+            yield _distribution("updated", event.at, lot, {"changedFields": ["currentHighBid"]})
+        case LotReopened():
+            yield _distribution("updated", event.at, lot, {"changedFields": ["status"]})
+        case ReserveLowered():
+            yield _distribution("updated", event.at, lot, {"changedFields": ["reservePrice"]})
         case LotSettled():
             yield from (_won(event, win, lot) for win in lot.winners)
             yield _settled(event, lot)
@@ -196,8 +216,9 @@ def _told(event: Event, lot: Lot, salt: bytes) -> Iterable[Happening]:
             pass  # nothing that the contract has a word for
 
 
-def _bid(event: BidAccepted, lot: Lot, salt: bytes) -> Iterable[Happening]:
-    at, amount = event.answer.at, shown_of(lot, event)
+def _bid(event: BidAccepted | BidCalled, lot: Lot, salt: bytes) -> Iterable[Happening]:
+    at = event.at if isinstance(event, BidCalled) else event.answer.at
+    amount = shown_of(lot, event)
     if amount is None:
         return  # a silent raise, or a sealed bid: there is nothing to be seen
     placed = {
@@ -208,7 +229,8 @@ def _bid(event: BidAccepted, lot: Lot, salt: bytes) -> Iterable[Happening]:
         "bidAmount": lot.money(amount),
         "currencyCode": lot.currency,
         "bidTime": instant(at),
-        "isHighestBid": event.after.paddle == event.paddle,
+        # Who bids in the room without a paddle has none in public either.
+        "isHighestBid": (event.after.paddle or 0) == event.paddle,
     }
     yield Happening("auction.bid.placed", at, placed)
     if event.beaten is None:

@@ -482,6 +482,10 @@ def _expect_bid(
         "opened_amount": None,
         "void": None,
         "canceled_at": None,
+        "channel": "online",
+        "house": False,
+        "by": "",
+        "undone_at": None,
     }
     if accepted:
         sale_id = rows["auctions"][event.auction_id]["sale_id"]
@@ -526,6 +530,8 @@ def _expect_result(
         "settled_at": None,
         "canceled": closed is None,
         "opening_key": closed.opening_key or None if closed else None,
+        "reason": "",
+        "by": "",
     }
     if closed is None:
         return

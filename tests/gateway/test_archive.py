@@ -338,6 +338,8 @@ def test_a_sold_lot_has_a_winner_and_a_hammer_price(store: Engine) -> None:
             "settled_at": closed,
             "canceled": False,
             "opening_key": None,
+            "reason": "",
+            "by": "",
         }
     ]
 

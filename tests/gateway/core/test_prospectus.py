@@ -44,10 +44,13 @@ def test_everything_that_is_printed_of_a_sale() -> None:
     }
     sale = announced(registration="approval", supportsGuest=True, terms=terms)
     assert (sale.registration, sale.supports_guest) == ("approval", True)
-    said = ("Read me.", "3", "plus_one", "announced_once", False)
-    assert sale.terms == SaleTerms(((0, "27.5"), (100_000, "20")), "19", *said)
+    tiers = ((0, "27.5"), (100_000, "20"))
+    rostrum = ("plus_one", "announced_once", False)
+    assert sale.terms == SaleTerms(
+        tiers, "19", "Read me.", "3", "plus_one", "announced_once", False
+    )
     shown = prospectus.shown(SaleView(sale), []).terms
-    assert (shown.wrong_foot, shown.house_bids, shown.fingers) == said[2:]
+    assert (shown.wrong_foot, shown.house_bids, shown.fingers) == rostrum
 
 
 def test_a_change_leaves_the_rest_as_it_was() -> None:

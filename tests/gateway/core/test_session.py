@@ -277,7 +277,12 @@ def console() -> Session:
 
 def test_what_a_console_does_goes_to_the_log() -> None:
     """In the name of its key and of this very connection, which control belongs to."""
-    act = {"type": "act", "cmdId": "c1", "auctionId": auction_of("live"), "act": "final_call"}
+    act: dict[str, Any] = {
+        "type": "act",
+        "cmdId": "c1",
+        "auctionId": auction_of("live"),
+        "act": "final_call",
+    }
     [performed] = say(console(), **act, seen=4)
     deed = FinalCall()
     assert performed == Perform(Act(auction_of("live"), deed, "c1", "key_1", "ses_1", 4, ""))
@@ -291,7 +296,12 @@ def test_nobody_else_sells() -> None:
     spectator = session(greeted=False)
     say(spectator, type="hello", key="pk_1")
     for somebody in (session(), spectator):
-        act = {"type": "act", "cmdId": "c1", "auctionId": auction_of("live"), "act": "pass"}
+        act: dict[str, Any] = {
+            "type": "act",
+            "cmdId": "c1",
+            "auctionId": auction_of("live"),
+            "act": "pass",
+        }
         for _ in range(4):  # it is not counted as invalid
             [told] = say(somebody, **act)
             assert isinstance(told, Send)
@@ -305,7 +315,7 @@ def test_a_bid_that_an_act_names_is_found_by_its_id() -> None:
     assert isinstance(house, SmallHouse)
     house.evening.do(PlaceBid(auction_id, "cons_ada", "a1", 20_000, "bid"))
     name = house.saleroom.lots[auction_id].bid_id("cons_ada", "a1")
-    act = {"type": "act", "cmdId": "c1", "auctionId": auction_id, "act": "take"}
+    act: dict[str, Any] = {"type": "act", "cmdId": "c1", "auctionId": auction_id, "act": "take"}
     [performed] = say(made, **act, bidId=name)
     assert isinstance(performed, Perform)
     assert performed.command.deed == Take("cons_ada", "a1")
