@@ -558,23 +558,16 @@ def _amend(connection: Connection, amended: Mapping[str, Row]) -> None:
 
 def _write_later_words(connection: Connection, entries: Entries) -> None:
     """What is said of bids and results that have their rows."""
-    a_bid = (
-        update(bids)
-        .where(bids.c.auction_id == bindparam("of_auction"))
-        .where(bids.c.consumer_id == bindparam("of_consumer"))
-        .where(bids.c.cmd_id == bindparam("of_cmd"), _ACCEPTED)
-    )
     named = (
         bids.c.auction_id == bindparam("of_auction"),
         bids.c.consumer_id == bindparam("of_consumer"),
         bids.c.cmd_id == bindparam("of_cmd"),
     )
+    a_bid = update(bids).where(*named, _ACCEPTED)
     a_waiting_bid = update(bids).where(*named, bids.c.code == "waiting")
-    for key, changes in entries.bid_changes.items():
-        # The rostrum may let a bid stand that it had refused.
-        mine = _ACCEPTED | (bids.c.code == "refused")
-        where = dict(zip(("of_auction", "of_consumer", "of_cmd"), key, strict=True))
-        connection.execute(update(bids).where(*named, mine).values(**changes), where)
+    for key, change, only_limits in entries.bid_changes:
+        statement = a_bid.where(bids.c.kind == "max") if only_limits else a_bid
+        connection.execute(statement.values(**change), key)
     a_result = update(results).where(results.c.auction_id == bindparam("of_auction"))
     for statement, rows in (
         (a_bid, entries.canceled),

@@ -489,7 +489,9 @@ def undone(lot: Lot, at: int, to_seq: int, reason: str) -> BidsUndone | None:
         phase=None,
     )
     bids = dict.fromkeys((mark.consumer_id, mark.cmd_id) for mark in void)
-    return BidsUndone(at, lot.auction_id, to_seq, tuple(bids), reason, after)
+    left = {(mark.consumer_id, mark.cmd_id) for mark in rostrum.marks if mark.seq <= back}
+    kept = tuple(bid for bid in bids if bid in left)
+    return BidsUndone(at, lot.auction_id, to_seq, tuple(bids), reason, after, kept)
 
 
 # ── Making it so ─────────────────────────────────────────────────────────────────────────

@@ -940,6 +940,7 @@ class BidsUndone(Record, frozen=True):
     undone: tuple[tuple[str, str], ...]  # (consumer id, cmd_id), the newest last
     reason: str
     after: PublicState
+    kept: tuple[tuple[str, str], ...] = ()  # of those, limits that stand: only their call is void
 
 
 class LotReopened(Record, frozen=True):

@@ -9,7 +9,7 @@ given a second time to a bid, and commands that changed nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -50,6 +50,14 @@ from gateway.core.naming import bid_id
 Row = dict[str, Any]
 
 
+class BidChange(NamedTuple):
+    """What the rostrum has changed about a bid that has its row."""
+
+    key: Row
+    change: Row
+    only_limits: bool = False  # of an exact bid nothing changes
+
+
 class Entries(Struct):
     """The rows of some events of one shard, by table, each list in the order of the log."""
 
@@ -65,8 +73,7 @@ class Entries(Struct):
     canceled: list[Row] = field(default_factory=list)  # of bids written now or before
     opened: list[Row] = field(default_factory=list)  # the same
     lapsed: list[Row] = field(default_factory=list)  # of bids that waited
-    # What the rostrum has changed about bids, by auction, consumer and cmd_id.
-    bid_changes: dict[tuple[str, str, str], Row] = field(default_factory=dict)
+    bid_changes: list[BidChange] = field(default_factory=list)  # by the rostrum, in their order
     amended: dict[str, Row] = field(default_factory=dict)  # some of a lot's terms
     lowerings: list[Row] = field(default_factory=list)
     # By auction, how it has ended now, in place of what was said before; None: it has not.
@@ -353,10 +360,12 @@ def _sell(entries: Entries, event: BidsLapsed | BidsUndone | BidCalled | LotReop
         entries.lapsed += [{**_key_of(auction_id, *bid), "code": event.code} for bid in event.bids]
     elif isinstance(event, BidsUndone):
         for bid in event.undone:
-            _change_bid(entries, (auction_id, *bid), {"undone_at": event.at})
+            key, kept = _key_of(auction_id, *bid), bid in event.kept
+            # One that was made before was only called since: of a limit nothing is public then.
+            change = {"price": None} if kept else {"undone_at": event.at}
+            entries.bid_changes.append(BidChange(key, change, only_limits=kept))
     elif isinstance(event, BidCalled):
         called = {
-            "code": None,
             "undone_at": None,
             "paddle": event.paddle,
             "price": event.after.price,
@@ -364,14 +373,11 @@ def _sell(entries: Entries, event: BidsLapsed | BidsUndone | BidCalled | LotReop
             "channel": event.channel,
             "status": "WINNING",
         }
-        _change_bid(entries, (auction_id, event.consumer_id, event.cmd_id), called)
+        key = _key_of(auction_id, event.consumer_id, event.cmd_id)
+        entries.bid_changes.append(BidChange(key, called))
     else:
         entries.results[auction_id] = None
         entries.wins.pop(auction_id, None)
-
-
-def _change_bid(entries: Entries, key: tuple[str, str, str], changes: Row) -> None:
-    entries.bid_changes.setdefault(key, {}).update(changes)
 
 
 # ── Results ──────────────────────────────────────────────────────────────────────────────

@@ -467,7 +467,8 @@ def personal(lot: LotView, event: Event) -> list[tuple[str, Json]]:
 def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
     answer = event.answer
     told: list[tuple[str, Json]] = []
-    if event.by and event.channel == "online":  # it had waited, and was taken
+    # It had waited, and was taken; of one that was refused before, that was told.
+    if event.by and event.channel == "online" and event.why != "reinstated":
         whose = (event.consumer_id, event.cmd_id)
         told.append((event.consumer_id, _decided(lot, whose, answer.seq, answer.at)))
     if answer.status == "WINNING":
@@ -526,7 +527,7 @@ def _decided(
 
 def _of_end(lot: LotView, event: LotSettled | LotCanceled) -> list[tuple[str, Json]]:
     told = []
-    for consumer_id in lot.bidders:
+    for consumer_id in dict.fromkeys([*lot.bidders, *(win.consumer_id for win in lot.winners)]):
         status = lot.status_of(consumer_id)
         win = lot.win_of(consumer_id) if status == "WON" else None
         frame = {

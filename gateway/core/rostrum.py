@@ -123,7 +123,7 @@ def _undecided(lot: LotView, bid: WaitingBid, state: str) -> Json:
 def _results(sale: SaleView, lots: dict[str, LotView]) -> Json:
     """How the sale has gone so far."""
     offered = [lots[auction_id] for auction_id in sale.auction_ids]
-    sold = [lot for lot in offered if lot.outcome in ("sold", "sold_subject")]
+    sold = [lot for lot in offered if lot.outcome == "sold"]
     return {
         "lots": len(offered),
         "sold": len(sold),

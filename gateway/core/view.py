@@ -291,7 +291,9 @@ class LotView:
         """Where a bidder stands; ``WON`` and ``LOST`` only when all is over."""
         bidder = self.bidders.get(consumer_id)
         if bidder is None or not bidder.stands:
-            return "NOT_BID"
+            # Who showed a paddle only when the hammer fell has won without a bid of their own.
+            named_late = self.now.state is State.SETTLED and self.win_of(consumer_id) is not None
+            return "WON" if named_late else "NOT_BID"
         if self.outcome == "withdrawn":
             return "LOST"
         if self.ended:
@@ -455,8 +457,9 @@ class Saleroom:
             step = event.after.asking_bid - event.after.price
             lot.increment = step if step > 0 else lot.increment
         _seat(lot.sale, event)
-        # Taken after all, where it waited.
+        # Taken after all, where it waited or was refused.
         lot.waiting.pop((event.consumer_id, event.cmd_id), None)
+        lot.refused.pop((event.consumer_id, event.cmd_id), None)
         bidder = lot.bidders.get(event.consumer_id)
         if bidder is None:
             bidder = lot.bidders[event.consumer_id] = BidderView(event.paddle)
@@ -587,40 +590,34 @@ def _call(lot: LotView, event: BidCalled) -> None:
     if event.beaten is not None:
         lot.holders.pop(event.beaten, None)
     lot.holders[event.consumer_id] = None
-    refused = lot.refused.pop(key, None)
     assert lot.bids is not None, "a lot that is being sold is not over"
-    if refused is not None:
-        lot.bids.append(_reinstated(refused, event))
-        lot.bidders.setdefault(event.consumer_id, BidderView(event.paddle))
     for place in range(len(lot.bids) - 1, -1, -1):
         bid = lot.bids[place]
-        if (bid.consumer_id, bid.cmd_id) == key:
+        if _key(bid) == key:
             lot.bids[place] = bid._replace(price=event.after.price, undone_at=None, led=True)
             break
     _recount(lot, event.consumer_id)
-
-
-def _reinstated(bid: WaitingBid, event: BidCalled) -> TakenBid:
-    """A bid that had been refused, and stands after all."""
-    return TakenBid(
-        *(bid.consumer_id, bid.cmd_id, bid.amount, None, bid.at),
-        seq=bid.seq,
-        channel=event.channel,
-        paddle=event.paddle,
-    )
 
 
 def _undo(lot: LotView, event: BidsUndone) -> None:
     """These bids are void, and nobody leads."""
     void = set(event.undone)
     assert lot.bids is not None, "a lot that is being sold is not over"
-    lot.bids = [
-        bid._replace(undone_at=event.at) if (bid.consumer_id, bid.cmd_id) in void else bid
-        for bid in lot.bids
-    ]
+    lot.bids = [_undone(bid, event) if _key(bid) in void else bid for bid in lot.bids]
     lot.holders.clear()
     for consumer_id in sorted({consumer_id for consumer_id, _ in void}):
         _recount(lot, consumer_id)
+
+
+def _key(bid: TakenBid) -> BidKey:
+    return bid.consumer_id, bid.cmd_id
+
+
+def _undone(bid: TakenBid, event: BidsUndone) -> TakenBid:
+    if _key(bid) not in event.kept:
+        return bid._replace(undone_at=event.at)
+    # It was made before, and called since: of a limit nothing is public any more.
+    return bid._replace(price=None) if bid.is_limit else bid
 
 
 def _recount(lot: LotView, consumer_id: str) -> None:

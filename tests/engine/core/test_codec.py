@@ -314,7 +314,7 @@ EVENTS_WHOLE = [
     b'["CallMade",7,"auction_k3f9_1","final_call",' + AFTER_WHOLE + b']',
     b'["MessageSaid",7,"auction_k3f9_1","Back at two.",' + AFTER_WHOLE + b']',
     b'["ReserveLowered",7,"auction_k3f9_1",200,5,' + AFTER_WHOLE + b']',
-    b'["BidsUndone",7,"auction_k3f9_1",3,[["anna","x"],["bert","y"]],"misheard",' + AFTER_WHOLE + b']',
+    b'["BidsUndone",7,"auction_k3f9_1",3,[["anna","x"],["bert","y"]],"misheard",' + AFTER_WHOLE + b',[["bert","y"]]]',
     b'["LotReopened",7,"auction_k3f9_1","a bid was missed",' + AFTER_WHOLE + b']',
     b'["RingMoved",7,"seq_k3f9","auction_k3f9_1"]',
     b'["ConsoleTaken",7,"seq_k3f9","ses_1","key_1"]',

@@ -65,12 +65,15 @@ def folded(snapshot: Json, event: Json) -> Json:
     """The snapshot as it is after a public event, by the contract's words alone."""
     assert event["seq"] == snapshot["seq"] + 1
     auction = {**snapshot["auction"], **{name: event[name] for name in CARRIED}}
+    auction |= {name: event[name] for name in ("channel", "phase") if name in event}
     auction |= event.get("changed", {})
     auction |= {name: event[name] for name in ("channel", "phase") if name in event}
     if event["type"] == "extended":
         auction["extensions"] = event["extensions"]
     if event["type"] == "closed" and event["outcome"] != "canceled":
         auction["outcome"] = event["outcome"]
+    if event["type"] == "reopened":
+        auction["outcome"] = None
     return {**snapshot, "seq": event["seq"], "auction": auction}
 
 
