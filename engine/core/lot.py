@@ -109,6 +109,7 @@ TRANSITIONS: dict[State, dict[type, State]] = {
         LotUnpaused: State.OPEN,
         LotClosed: State.CLOSED,
         LotCanceled: State.CANCELED,
+        AskingSet: State.PAUSED,
         MessageSaid: State.PAUSED,
         ReserveLowered: State.PAUSED,
         BidsUndone: State.PAUSED,

@@ -480,6 +480,9 @@ def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
     # left before the opening has no price to be passed by.
     elif lot.takes_limits and event.after.price is not None:
         told.append((event.consumer_id, _outbid(event, "tie" if event.tied else "proxy")))
+        if event.why is not None and event.after.seq in lot.replies:
+            leader, limit = lot.replies[event.after.seq]
+            told.append((leader, _winning(lot.auction_id, event.after, answer.at, limit)))
     return told
 
 

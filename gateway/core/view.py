@@ -217,6 +217,9 @@ class LotView:
     waiting: dict[BidKey, WaitingBid] = field(default_factory=dict)
     refused: dict[BidKey, WaitingBid] = field(default_factory=dict)
     step: int | None = None
+    # Who leads since the bid of this public seq, though it was another's: their limit replied to
+    # it, and nobody had led before, for an undo.  With that limit.
+    replies: dict[int, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def opens_at(self) -> int | None:
@@ -472,6 +475,8 @@ class Saleroom:
         if answer.status == "WINNING":
             bidder.has_led = True
             lot.holders[event.consumer_id] = None
+        elif event.why is not None and lot.is_live and not lot.holders:
+            _reply(lot, event)
         if lot.bids is not None:
             lot.bids.append(_taken(event))
 
@@ -582,6 +587,17 @@ def _sell(
         lot.outcome = None
         lot.winners = ()
         lot.settle_at = lot.terms.settle_at
+
+
+def _reply(lot: LotView, event: BidAccepted) -> None:
+    """A limit that stood without leading has passed this bid."""
+    paddle = event.after.paddle
+    leader = next((who for who, seat in lot.sale.paddles.items() if seat == paddle), None)
+    if leader is None or leader not in lot.bidders:
+        return
+    lot.bidders[leader].has_led = True
+    lot.holders[leader] = None
+    lot.replies[event.after.seq] = (leader, lot.bidders[leader].limit)
 
 
 def _call(lot: LotView, event: BidCalled) -> None:

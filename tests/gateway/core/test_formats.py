@@ -65,7 +65,6 @@ def folded(snapshot: Json, event: Json) -> Json:
     """The snapshot as it is after a public event, by the contract's words alone."""
     assert event["seq"] == snapshot["seq"] + 1
     auction = {**snapshot["auction"], **{name: event[name] for name in CARRIED}}
-    auction |= {name: event[name] for name in ("channel", "phase") if name in event}
     auction |= event.get("changed", {})
     auction |= {name: event[name] for name in ("channel", "phase") if name in event}
     if event["type"] == "extended":
