@@ -355,7 +355,7 @@ class Rostrum:
         step = self.random.randrange(1, 9) * 1_000
         return pick(
             [
-                *[FloorBid(pick(("room", "phone")), price + step, pick(paddles))] * 4,  # type: ignore[list-item]
+                *[FloorBid(pick(("room", "phone")), price + step, pick(paddles))] * 4,
                 FloorBid("left", price + step),
                 *[Open()] * 3,
                 Ask(price + step),
