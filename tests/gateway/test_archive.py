@@ -368,6 +368,8 @@ def test_a_canceled_lot_is_never_settled(store: Engine) -> None:
         "settled_at": None,
         "canceled": True,
         "opening_key": None,
+        "reason": "",
+        "by": "",
     }
 
 
