@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -17,8 +17,8 @@ from tests.browser import looks
 from tests.browser.conftest import NewPage
 from tests.browser.faults import Faults
 from tests.browser.serving import serving
-from tests.browser.test_layout import CARD
 
+POLICY = "content-security-policy"
 KEPT = """async () => {
   const found = {};
   for (const name of await caches.keys()) {
@@ -39,8 +39,11 @@ UNTIL_KEPT = """async ([wanted, unwanted]) => {
 }"""
 
 
-async def _catalogue(request: Request) -> Response:
-    return pages.catalogue_page([("Fine Ceramics", [CARD])], pages.Visit.of(request))
+async def _lot(request: Request) -> Response:
+    """Any page of the house with a price on it."""
+    page = pages.not_found_page(pages.Visit.of(request), "common.no-lot")
+    html = bytes(page.body).decode().replace("</main>", "<p>€42,000</p></main>")
+    return HTMLResponse(html, headers={"content-security-policy": page.headers[POLICY]})
 
 
 async def _prices(_request: Request) -> Response:
@@ -50,7 +53,7 @@ async def _prices(_request: Request) -> Response:
 def _house() -> Starlette:
     return Starlette(
         routes=[
-            Route("/", _catalogue),
+            Route("/", _lot),
             Route("/api/v1/auctions", _prices),
             *shell.routes(),
             Mount("/static", StaticFiles(directory=pages.STATIC)),
@@ -59,7 +62,7 @@ def _house() -> Starlette:
 
 
 def _visited(page: Page, url: str) -> None:
-    """Look at the catalogue until the worker has taken over and knows the page's language."""
+    """Look at a page until the worker has taken over and knows the page's language."""
     page.goto(url)
     page.evaluate(UNTIL_KEPT, ["reader", ""])
 
