@@ -168,6 +168,7 @@ bids: Final = Table(
     Column("by", Text, nullable=False),  # private: who made or took it at the rostrum
     Column("undone_at", BigInteger),  # when the rostrum took it back; null: it stands
 )
+_AT_ONCE: Final = 500  # ids in one question: SQLite takes some thousands
 _PUBLIC: Final = bids.c.price.is_not(None)
 _STANDS: Final = bids.c.undone_at.is_(None)
 _ACCEPTED: Final = bids.c.code.is_(None)
@@ -349,6 +350,20 @@ def public_bids(engine: Engine, auction_id: str, limit: int) -> list[PublicBid]:
     with connected(engine) as connection:
         rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
         return [PublicBid(*row) for row in rows]
+
+
+def prices(engine: Engine, auction_ids: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """How the prices of some auctions rose: (instant, price), oldest first; without those that
+    nobody has bid on."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    columns = (bids.c.auction_id, bids.c.at, bids.c.price)
+    with connected(engine) as connection:
+        for start in range(0, len(auction_ids), _AT_ONCE):
+            some = auction_ids[start : start + _AT_ONCE]
+            query = select(*columns).where(bids.c.auction_id.in_(some), _PUBLIC)
+            for auction_id, at, price in connection.execute(query.order_by(bids.c.log_seq)):
+                found.setdefault(auction_id, []).append((at, price))
+    return found
 
 
 def own_bids(engine: Engine, auction_id: str, consumer_id: str, limit: int) -> list[OwnBid]:
