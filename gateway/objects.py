@@ -26,6 +26,8 @@ class Object(Struct, frozen=True):
     status: str
     binding_status: Literal["incomplete", "bound", "broken"]
     open_auction: str | None  # the auction that it is listed by, or kept for
+    photos: int = 0  # of the angles that are needed, those that there are
+    required: int = 0
 
 
 class _Keys(Struct, frozen=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Row
 
 from verifier.api.calls import Ask
@@ -18,8 +19,10 @@ from verifier.registry import happenings, keys, objects, owners, sales
 
 async def standing(ask: Ask, serial: str, query: wire.ModeQuery) -> wire.Standing:
     """Whether an object can be offered."""
-    row = (await ask.registry(objects.load, query.mode, serial)).row
-    return _standing(ask, row)
+    found = await ask.registry(objects.load, query.mode, serial)
+    needed = len(found.required)
+    standing = _standing(ask, found.row)
+    return structs.replace(standing, photos=needed - len(found.missing), required=needed)
 
 
 async def claim(ask: Ask, body: wire.Claim) -> wire.Standing:

@@ -432,6 +432,8 @@ class Standing(Answer, frozen=True, kw_only=True):
     status: State
     binding_status: Binding
     open_auction: str | None
+    photos: int = 0  # of the angles that are needed, those that there are
+    required: int = 0
 
 
 class Claim(Request, frozen=True, kw_only=True):

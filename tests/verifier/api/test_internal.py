@@ -34,15 +34,22 @@ async def test_nothing_internal_comes_through_the_public_door(house: House) -> N
 
 
 async def test_a_gateway_learns_whether_an_object_can_be_offered(house: House) -> None:
-    """Its state, its binding, and the auction that is open on it; of its mode alone."""
+    """Its state, its binding, its photographs, and the auction that is open on it; of its mode
+    alone."""
     found = await house.bound()
+    needed = len(found["required_angles"])
     path = f"objects/{found['serial']}?mode=test"
     assert (await house.internal("GET", path)).json() == {
         "serial": found["serial"],
         "status": "consigned",
         "binding_status": "bound",
         "open_auction": None,
+        "photos": needed,
+        "required": needed,
     }
+    bare = await house.register()
+    standing = (await house.internal("GET", f"objects/{bare['serial']}?mode=test")).json()
+    assert (standing["photos"], standing["required"]) == (0, needed)
     other = await house.internal("GET", f"objects/{found['serial']}?mode=live")
     assert code_of(other) == (404, "OBJECT_NOT_FOUND")
     assert (await house.internal("GET", f"objects/{found['serial']}")).status_code == 400
