@@ -105,7 +105,7 @@ def identify(gateway: Gateway, access: Access, request: Request, key: ApiKey | N
     if access.kind == "house":
         return _house(access, key)
     if access.kind == "page" and key is not None:
-        return _of_key(key)
+        return caller_of(key)
     page = gateway.key_ring.find(request.headers.get("x-publishable-key", ""), gateway.clock.now())
     if page is None or page.kind != "publishable":
         raise Problem("unauthorized")
@@ -120,10 +120,11 @@ def _house(access: Access, key: ApiKey | None) -> Caller:
     wanted = READING_SCOPES.get(access.scope, (access.scope,))
     if not any(key.may(scope) for scope in wanted):
         raise Problem("insufficient_scope", f"The scope {access.scope} is needed.")
-    return _of_key(key)
+    return caller_of(key)
 
 
-def _of_key(key: ApiKey) -> Caller:
+def caller_of(key: ApiKey) -> Caller:
+    """The house, as far as this key speaks for it."""
     is_secret = key.kind == "secret"
     return Caller(key.mode, key_id=key.key_id, scopes=frozenset(key.scopes), is_secret=is_secret)
 

@@ -33,9 +33,7 @@ async def imported(ask: Ask, sale: SaleView, content: bytes, *, dry_run: bool) -
 
     Raises ``Problem`` 400 with the errors where it was to be entered and has any.
     """
-    known = _known(ask, sale)
-    sheet = await run_in_threadpool(catalogue_import.read, content, setting_of(sale), known)
-    await _admit_objects(ask, sheet)
+    sheet = await looked_at(ask, sale, content)
     found = Imported(rows=sheet.rows, errors=sheet.errors)
     if dry_run:
         return found
@@ -51,6 +49,14 @@ async def imported(ask: Ask, sale: SaleView, content: bytes, *, dry_run: bool) -
     return Imported(
         rows=sheet.rows, errors=[], created=created, changed=changed, unchanged=unchanged
     )
+
+
+async def looked_at(ask: Ask, sale: SaleView, content: bytes) -> Sheet:
+    """What a file holds, and what is wrong with it; nothing is changed."""
+    known = _known(ask, sale)
+    sheet = await run_in_threadpool(catalogue_import.read, content, setting_of(sale), known)
+    await _admit_objects(ask, sheet)
+    return sheet
 
 
 def _known(ask: Ask, sale: SaleView) -> dict[str, Known]:

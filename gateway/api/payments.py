@@ -8,6 +8,7 @@ itself.  Token auctions are paid when they are settled, and have no payments her
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from gateway.api.calls import Ask
 from gateway.api.lots import NOTHING, added, setting_of, shown
 from gateway.books import payments
 from gateway.books.addresses import emails
-from gateway.books.dues import Due, dues_of
+from gateway.books.dues import Due, dues_in
 from gateway.books.payments import Refused, Sold
 from gateway.books.store import BadField
 from gateway.core import lotting
@@ -92,14 +93,29 @@ def _worth(found: dict[str, Any] | Refused) -> dict[str, Any]:
 async def listing(ask: Ask, auction_id: str) -> Payments:
     """Who has paid for a lot, who may still pay, and who has let the time pass."""
     lot = ask.lot(auction_id)
-    known = await ask.books(dues_of, auction_id)
+    return Payments(data=(await payments_of(ask, [lot]))[auction_id])
+
+
+async def payments_of(ask: Ask, lots: Sequence[LotView]) -> dict[str, list[Payment]]:
+    """By lot: who has paid for it, who may still pay, and who has let the time pass."""
+    known = await ask.books(dues_in, [lot.auction_id for lot in lots])
+    debts = {lot.auction_id: _debts(lot, known.get(lot.auction_id, {})) for lot in lots}
+    who = {debt.consumer_id for owed in debts.values() for debt in owed}
+    names = await ask.books(emails, ask.gateway.vault, sorted(who))
+    return {
+        auction_id: [
+            _payment(ask, debt, known.get(auction_id, {}).get(debt.consumer_id), names)
+            for debt in owed
+        ]
+        for auction_id, owed in debts.items()
+    }
+
+
+def _debts(lot: LotView, known: Mapping[str, Due]) -> list[Sold]:
+    """What each winner owes for a lot, and then each of those whom it was offered to."""
     winners = [win.consumer_id for win in lot.winners]
     offered = [consumer_id for consumer_id in known if consumer_id not in winners]
-    debts = [sold for who in (*winners, *offered) if (sold := _debt(lot, who)) is not None]
-    names = await ask.books(emails, ask.gateway.vault, [debt.consumer_id for debt in debts])
-    return Payments(
-        data=[_payment(ask, debt, known.get(debt.consumer_id), names) for debt in debts]
-    )
+    return [debt for who in (*winners, *offered) if (debt := _debt(lot, who)) is not None]
 
 
 async def reissue(

@@ -20,7 +20,7 @@ from gateway.core import prospectus
 from gateway.core.bodies import minor_units
 from gateway.core.paging import Ends, page_of
 from gateway.core.problems import Problem, bad_field
-from gateway.core.view import SaleView
+from gateway.core.view import RegistrationView, SaleView
 from gateway.core.wire.consumer import PageInfo
 from gateway.core.wire.house import (
     Decision,
@@ -132,6 +132,23 @@ async def decide(ask: Ask, sequence_id: str, consumer_id: str, body: Decision) -
     await ask.command(_register(ask, sale, consumer_id, body))
     email = None if person is None else person.email
     return _registration(ask, sale, consumer_id, email)
+
+
+async def restore(ask: Ask, sequence_id: str, consumer_id: str, before: RegistrationView) -> None:
+    """Take a decision back: the bidder's place is again as it was before it."""
+    ask.sale(sequence_id)
+    await ask.command(
+        RegisterBidder(
+            sequence_id,
+            consumer_id,
+            before.admission,
+            before.paddle,
+            before.limit,
+            before.reason,
+            ask.cmd_id,
+            ask.caller.name,
+        )
+    )
 
 
 def _register(ask: Ask, sale: SaleView, consumer_id: str, said: Decision) -> RegisterBidder:

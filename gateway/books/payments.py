@@ -107,6 +107,11 @@ def current_token(engine: Engine, keys: HouseKeys, sold: Sold) -> str:
         return _token(keys, sold, _current(connection, sold))
 
 
+def first_expiry(settled_at: int) -> int:
+    """Until when what was settled then can be paid by the token that a winner was sent."""
+    return _Issue(1, settled_at).expires_at
+
+
 def issue(
     engine: Engine, keys: HouseKeys, sold: Sold, winners: Sequence[Sold], now_ms: int
 ) -> str | Refused:

@@ -173,19 +173,25 @@ def _bare(cell: str) -> str:
 def _entry(
     row: int, number: str, said: dict[str, str], setting: Setting, known: Known | None
 ) -> Entry:
-    changes = bodies.take(_fields(said), LotChanges, strict=False)
+    changes = changes_of(said)
     if known is None:
         return Entry(row, number, offered(changes, setting, number), None)
     return Entry(row, number, amended(known.offer, changes, setting), known)
 
 
-def _fields(said: Mapping[str, str]) -> dict[str, Any]:
+def changes_of(said: Mapping[str, str | None]) -> LotChanges:
+    """What is said of a lot by columns, or in a form that has them as fields; None: nothing
+    any more.  Raises ``Problem`` 400."""
+    return bodies.take(_fields(said), LotChanges, strict=False)
+
+
+def _fields(said: Mapping[str, str | None]) -> dict[str, Any]:
     fields: dict[str, Any] = {name: said[name] for name in _PLAIN if name in said}
     if any(name in said for name in _ESTIMATE):
         low, high = (said.get(name) for name in _ESTIMATE)
         fields["estimate"] = {"low": low, "high": high}
     if _PROVENANCE in said:
-        lines = (line.strip() for line in said[_PROVENANCE].splitlines())
+        lines = (line.strip() for line in (said[_PROVENANCE] or "").splitlines())
         fields["provenance"] = [line for line in lines if line]
     return fields
 
