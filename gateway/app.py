@@ -35,6 +35,7 @@ from gateway import (
     shell,
     sign_in,
 )
+from gateway.admin import routes as admin
 from gateway.api import calls, routes
 from gateway.books import apikeys, people, sessions
 from gateway.books.store import BooksError, Vault
@@ -436,6 +437,7 @@ def build(gateway: Gateway) -> Starlette:
             *rostrum.routes(),
             *lots.routes(),
             *catalogue.routes(),
+            *admin.routes(),
             *browsers.routes(),
             *sign_in.routes(),
             *languages.routes(),
