@@ -17,18 +17,20 @@ const QUIETLY_MS = 2000; // a page that has only just opened says nothing of its
 const MESSAGE_MS = 12_000; // how long the auctioneer's words stay in the banner
 
 /**
- * @typedef {{live: boolean, why: "connecting"|"lost"|"restarting"|"slow", access: "bidder"|"spectator"|"ended"|"suspended"|"unknown",
- *   heardAt: number, rtt: number|null}} Link
+ * @typedef {import("./view.js").View} View
+ * @typedef {import("./view.js").Notice} Notice
+ * @typedef {import("./socket.js").Link} Link
  * @typedef {{admission: string|null, registration: "open"|"approval", limit: number|null, reason: string,
  *   register: string, signIn: string, mine: string, sale: string, next: {url: string, number: string}|null}} Me
  *   the viewer's place in the sale, and where their ways lead
  * @typedef {{kind: "out"|"lead"|"warn"|"info"|"plain", icon: string, head: string, text: string, urgent?: boolean, title?: string}} Banner
+ * @typedef {Omit<Banner, "head"|"text">} Mood  a banner without its words
  * @typedef {{label: string, amount: number|null, off: boolean, href: string|null, armed?: boolean}} Face
  */
 
 /** The banner over the price: the most important true thing.
  *  @returns {Banner} */
-export function banner(view, /** @type {Link} */ link, now, /** @type {Me} */ me) {
+export function banner(/** @type {View} */ view, /** @type {Link} */ link, /** @type {number} */ now, /** @type {Me} */ me) {
   const found =
     offline(view, link, now) ?? underway(view, now) ?? ended(view) ?? noticed(view) ?? stopped(view) ??
     called(view) ?? said(view, now) ?? stood(view) ?? barred(view, link, me) ?? quiet(view);
@@ -37,21 +39,21 @@ export function banner(view, /** @type {Link} */ link, now, /** @type {Me} */ me
 
 /** The button: the same box in every state, and an amount only where a press would bid it.
  *  @returns {Face} */
-export function button(view, /** @type {Link} */ link, now, /** @type {Me} */ me, armed = null) {
+export function button(/** @type {View} */ view, /** @type {Link} */ link, /** @type {number} */ now, /** @type {Me} */ me, /** @type {import("./press.js").Armed|null} */ armed = null) {
   if (isOver(view)) return overFace(view, me);
   return standingFace(view, link, me) ?? busyFace(view, link, now) ?? bidFace(view, armed);
 }
 
-function off(label) {
+function off(/** @type {string} */ label) {
   return { label, amount: null, off: true, href: null };
 }
 
-function way(label, href) {
+function way(/** @type {string} */ label, /** @type {string|null} */ href) {
   return { label, amount: null, off: false, href };
 }
 
 /** Where the viewer may not bid: why, and the way forward. */
-function standingFace(view, link, me) {
+function standingFace(/** @type {View} */ view, /** @type {Link} */ link, /** @type {Me} */ me) {
   switch (standing(view, link, me)) {
     case "watching":
       return way(t("lot.go.sign-in"), me.signIn);
@@ -69,7 +71,7 @@ function standingFace(view, link, me) {
   }
 }
 
-function busyFace(view, link, now) {
+function busyFace(/** @type {View} */ view, /** @type {Link} */ link, /** @type {number} */ now) {
   const { status, askingBid } = view.auction;
   if (!link.live || view.gap) return off(t("lot.go.waiting"));
   if (view.pending) return off(view.pending.waiting ? t("lot.go.auctioneer") : t("lot.go.sending", { amount: cash(view, view.pending.amount) }));
@@ -80,12 +82,12 @@ function busyFace(view, link, now) {
   return status !== "open" || askingBid === null ? off(t("lot.go.nothing")) : null;
 }
 
-function bidFace(view, armed) {
+function bidFace(/** @type {View} */ view, /** @type {import("./press.js").Armed|null} */ armed) {
   if (armed) return { label: t("lot.go.confirm"), amount: armed.amount, off: false, href: null, armed: true };
   return { label: t("lot.go.bid"), amount: view.auction.askingBid, off: false, href: null };
 }
 
-function overFace(view, me) {
+function overFace(/** @type {View} */ view, /** @type {Me} */ me) {
   if (won(view)) return way(t(view.auction.outcome === "sold_subject" ? "lot.go.mine" : "lot.go.invoice"), me.mine);
   if (me.next) return way(t("lot.go.next", { number: me.next.number }), me.next.url);
   return way(t("lot.go.sale"), me.sale);
@@ -93,21 +95,23 @@ function overFace(view, me) {
 
 /** Whether and why the viewer may not bid on this lot; "may" where they may, as far as is known.
  *  @returns {"may"|"watching"|"suspended"|"unregistered"|"pending"|"declined"|"limit"} */
-export function standing(view, /** @type {Link} */ link, /** @type {Me} */ me) {
+export function standing(/** @type {View} */ view, /** @type {Link} */ link, /** @type {Me} */ me) {
   if (link.access === "spectator" || link.access === "ended") return "watching";
   if (link.access === "suspended") return "suspended";
-  const told = TOLD[view.bar?.code] ?? ADMITTED[me.admission ?? ""];
+  const told = TOLD[view.bar?.code ?? ""] ?? ADMITTED[me.admission ?? ""];
   if (told) return told;
   if (!me.admission && me.registration === "approval") return "unregistered";
   return overLimit(view, me) ? "limit" : "may";
 }
 
+/** @type {Record<string, "unregistered"|"pending"|"suspended"|"declined">} */
 const TOLD = { not_registered: "unregistered", pending_approval: "pending", suspended: "suspended" };
+/** @type {Record<string, "unregistered"|"pending"|"suspended"|"declined">} */
 const ADMITTED = { pending: "pending", declined: "declined", suspended: "suspended" };
 
 /** Is what is asked more than this bidder's limit leaves them?  Known from the sale, or from what
  *  the saleroom refused. */
-function overLimit(view, me) {
+function overLimit(/** @type {View} */ view, /** @type {Me} */ me) {
   const { askingBid } = view.auction;
   if (askingBid === null || leads(view) || view.pending) return false;
   const refused = view.bar?.code === "over_limit" && askingBid >= view.bar.amount;
@@ -116,20 +120,20 @@ function overLimit(view, me) {
 
 /** Whether a maximum may be sent now. A leader may raise theirs, and one may be left with the
  *  auctioneer before a live lot is opened. */
-export function mayLimit(view, /** @type {Link} */ link, now, /** @type {Me} */ me) {
+export function mayLimit(/** @type {View} */ view, /** @type {Link} */ link, /** @type {number} */ now, /** @type {Me} */ me) {
   const may = link.live && link.access === "bidder" && !view.gap && !view.pending && now >= view.blockedUntil;
   return may && takesLimits(view) && ["may", "limit"].includes(standing(view, link, me));
 }
 
 /** Whether a maximum is a thing on this lot, at this time of its life. */
-export function takesLimits(view) {
+export function takesLimits(/** @type {View} */ view) {
   const { status, format: soldBy } = view.auction;
   if (soldBy === "live" && (status === "scheduled" || status === "draft")) return true;
   return status === "open" && (soldBy === "english" || soldBy === "live");
 }
 
 /** The price, with the word that says what it is. */
-export function price(view) {
+export function price(/** @type {View} */ view) {
   const { price: stands, opening, askingBid, outcome } = view.auction;
   if (stands === null) return { label: t("lot.price.opening"), text: cash(view, askingBid ?? opening) };
   if (outcome === "sold" || outcome === "sold_subject") return { label: t("lot.price.hammer"), text: cash(view, stands) };
@@ -138,7 +142,7 @@ export function price(view) {
 }
 
 /** The connection, in the header: shape and word. */
-export function connection(view, /** @type {Link} */ link) {
+export function connection(/** @type {View} */ view, /** @type {Link} */ link) {
   if (!link.live) return t(link.why === "connecting" ? "lot.link.connecting" : "lot.link.reconnecting");
   if (view.gap) return t("lot.link.catching-up");
   if (link.rtt === null) return t("lot.link.live");
@@ -151,25 +155,25 @@ export function isSlow(/** @type {Link} */ link) {
   return link.live && link.rtt !== null && link.rtt > SLOW_LINE_MS;
 }
 
-export function reserve(view) {
+export function reserve(/** @type {View} */ view) {
   const { reserve: shown } = view.auction;
   return ["none", "met", "not_met"].includes(shown) ? t(`lot.reserve.${shown}`) : "";
 }
 
-export function counts(view) {
+export function counts(/** @type {View} */ view) {
   const { bidCount, bidderCount } = view.auction;
   if (bidCount === 0) return t("lot.counts.none");
   return t("lot.counts", { bids: t("lot.bids", { n: bidCount }), bidders: t("lot.bidders", { n: bidderCount }) });
 }
 
-export function extended(view) {
+export function extended(/** @type {View} */ view) {
   const n = view.auction.extensions;
   if (!n) return "";
   return n <= 2 ? t(n === 1 ? "lot.extended.once" : "lot.extended.twice") : t("lot.extended.times", { times: n });
 }
 
 /** Where the auctioneer has a live lot, in place of a clock. */
-export function call(view) {
+export function call(/** @type {View} */ view) {
   const { status, phase } = view.auction;
   if (isOver(view)) return "";
   if (status === "scheduled" || status === "draft") return t("lot.call.soon");
@@ -177,24 +181,24 @@ export function call(view) {
   return t(phase === "final_call" ? "lot.final.head" : phase === "fair_warning" ? "lot.warning.head" : "lot.call.bidding");
 }
 
-export function yourMaximum(view) {
+export function yourMaximum(/** @type {View} */ view) {
   const { you, auction } = view;
-  if (!(you?.max > 0) || isOver(view)) return "";
+  if (!you?.max || isOver(view)) return "";
   const amount = cash(view, you.max);
   if (auction.status === "scheduled" || auction.status === "draft") return t("lot.max.left", { amount });
-  return leads(view) && you.max > auction.price ? t("lot.max.yours", { amount }) : "";
+  return leads(view) && you.max > (auction.price ?? 0) ? t("lot.max.yours", { amount }) : "";
 }
 
 /** An amount of this lot's currency. */
-export function cash(view, minor) {
+export function cash(/** @type {View} */ view, /** @type {number|null|undefined} */ minor) {
   return minor === null || minor === undefined ? "–" : format(minor, view.auction);
 }
 
 /** Who a paddle is to this viewer, and where they bid. */
-export function bidder(view, { paddle, channel }) {
-  const where = CHANNELS.has(channel) ? t(`lot.channel.${channel}`) : "";
+export function bidder(/** @type {View} */ view, /** @type {{paddle?: number|null, channel?: string}} */ { paddle, channel }) {
+  const where = channel !== undefined && CHANNELS.has(channel) ? t(`lot.channel.${channel}`) : "";
   if (paddle === null || paddle === undefined) return { name: where, you: false, where: "" };
-  const you = Number.isInteger(view.you?.paddle) && paddle === view.you.paddle;
+  const you = Number.isInteger(paddle) && paddle === view.you?.paddle;
   return { name: you ? t("lot.you") : String(paddle), you, where };
 }
 
@@ -206,7 +210,7 @@ export function aloud(/** @type {Banner} */ { head, text }) {
 }
 
 /** How long a time is, in its largest fitting word. */
-export function howLong(ms) {
+export function howLong(/** @type {number} */ ms) {
   const seconds = Math.max(1, Math.round(ms / 1000));
   return seconds < 90 ? t("lot.seconds", { n: seconds }) : t("lot.minutes", { n: Math.round(seconds / 60) });
 }
@@ -221,17 +225,20 @@ export function timeLeft({ text, seconds, days, hours, minutes, rest }) {
 
 // ── the sentences, most important first ──────────────────────────────────────────────────────
 
-function offline(view, link, now) {
+/** @returns {Banner|null} */
+function offline(/** @type {View} */ view, /** @type {Link} */ link, /** @type {number} */ now) {
   if (link.live) return view.gap ? { kind: "warn", icon: "net", head: t("lot.gap.head"), text: t("lot.gap.text") } : null;
   if (link.why === "connecting") return now - view.heardAt < QUIETLY_MS ? null : { kind: "info", icon: "net", head: t("lot.connecting.head"), text: t("lot.connecting.text"), title: "" };
   const age = howLong(now - link.heardAt);
   const amount = cash(view, view.pending?.amount);
   const text = view.pending ? t("lot.lost.unanswered", { amount, age }) : t("lot.lost.text", { age });
+  /** @type {Partial<Record<Link["why"], string>>} */
   const heads = { restarting: "lot.lost.restarting", slow: "lot.lost.slow" };
   return { kind: "warn", icon: "net", head: t(heads[link.why] ?? "lot.lost.head"), text, urgent: true, title: t("lot.lost.title") };
 }
 
-function underway(view, now) {
+/** @returns {Banner|null} */
+function underway(/** @type {View} */ view, /** @type {number} */ now) {
   const { pending } = view;
   if (!pending) return null;
   const what = { amount: cash(view, pending.amount) };
@@ -241,9 +248,11 @@ function underway(view, now) {
   return { kind: "info", icon: "wait", head: t(`lot.sending.${pending.kind}`, what), text, title };
 }
 
-function ended(view) {
+/** @returns {Banner|null} */
+function ended(/** @type {View} */ view) {
   if (!isOver(view)) return null;
   const { status, outcome } = view.auction;
+  /** @type {Mood} */
   const plain = { kind: "plain", icon: "gavel", urgent: false };
   if (status === "canceled" && outcome !== "withdrawn") return { ...plain, head: t("lot.canceled.head"), text: t("lot.canceled.text") };
   if (outcome === "withdrawn") return { ...plain, head: t("lot.withdrawn.head"), text: t("lot.canceled.text") };
@@ -251,11 +260,12 @@ function ended(view) {
   return sold(view, plain);
 }
 
-function won(view) {
-  return view.you?.status === "WON" || (leads(view) && ["sold", "sold_subject"].includes(view.auction.outcome));
+function won(/** @type {View} */ view) {
+  return view.you?.status === "WON" || (leads(view) && ["sold", "sold_subject"].includes(view.auction.outcome ?? ""));
 }
 
-function sold(view, plain) {
+/** @returns {Banner|null} */
+function sold(/** @type {View} */ view, /** @type {Mood} */ plain) {
   const { paddle, price: hammer, outcome } = view.auction;
   const yours = won(view);
   const text = t("lot.sold.text", { amount: cash(view, hammer) });
@@ -269,13 +279,16 @@ function sold(view, plain) {
   return { ...plain, urgent: Boolean(took), head, text: took ? t("lot.sold.lost", { amount: cash(view, hammer) }) : text };
 }
 
-function noticed(view) {
+/** @returns {Banner|null} */
+function noticed(/** @type {View} */ view) {
   const { notice } = view;
   return notice ? NOTICES[notice.kind](view, notice) : null;
 }
 
+/** @type {Mood} */
 const WARN = { kind: "warn", icon: "warn", urgent: true };
 
+/** @type {Record<string, (view: View, notice: any) => Banner|null>} */
 const NOTICES = {
   moved: (view) => ({
     ...WARN,
@@ -317,27 +330,31 @@ const NOTICES = {
   }),
 };
 
-function acceptedWords(view, { bid, status }) {
+/** @returns {Banner|null} */
+function acceptedWords(/** @type {View} */ view, /** @type {any} */ { bid, status }) {
   if (leads(view)) return null; // "You lead" says it, and says more
   if (view.auction.status !== "open") return { kind: "lead", icon: "ok", head: t("lot.left.head", { amount: cash(view, bid.amount) }), text: t("lot.left.text") };
   const beaten = status === "WINNING" || status === null ? "since" : "at-once";
   return { ...passed(view), text: t(`lot.accepted.${bid.kind}.${beaten}`, { amount: cash(view, bid.amount) }) };
 }
 
-function passed(view) {
+/** @returns {Banner} */
+function passed(/** @type {View} */ view) {
   const led = view.you?.status === "OUTBID";
   return { kind: "out", icon: "up", urgent: true, head: t(led ? "lot.outbid.head" : "lot.accepted.head"), text: leader(view), title: t("lot.outbid.title") };
 }
 
-function stopped(view) {
+/** @returns {Banner|null} */
+function stopped(/** @type {View} */ view) {
   const { status } = view.auction;
   if (status === "paused") return { kind: "warn", icon: "wait", urgent: true, head: t("lot.paused.head"), text: t("lot.paused.text") };
   if (status !== "scheduled" && status !== "draft") return null;
-  if (view.you?.max > 0) return { kind: "lead", icon: "ok", head: t("lot.left.head", { amount: cash(view, view.you.max) }), text: t("lot.left.text") };
+  if (view.you?.max) return { kind: "lead", icon: "ok", head: t("lot.left.head", { amount: cash(view, view.you.max) }), text: t("lot.left.text") };
   return { kind: "plain", icon: "wait", head: t("lot.not-open.head"), text: t(takesLimits(view) ? "lot.not-open.leave" : "lot.not-open.text") };
 }
 
-function called(view) {
+/** @returns {Banner|null} */
+function called(/** @type {View} */ view) {
   const { phase, paddle } = view.auction;
   if (!phase) return null;
   const head = t(phase === "final_call" ? "lot.final.head" : "lot.warning.head");
@@ -346,14 +363,16 @@ function called(view) {
   return { kind: yours ? "lead" : "warn", icon: "gavel", urgent: true, head, text };
 }
 
-/** What the auctioneer said, for a while. */
-function said(view, now) {
+/** What the auctioneer said, for a while.
+ *  @returns {Banner|null} */
+function said(/** @type {View} */ view, /** @type {number} */ now) {
   const { message } = view;
   if (!message || now - message.heardAt > MESSAGE_MS) return null;
   return { kind: "info", icon: "gavel", head: t("lot.message.head"), text: message.text, title: "" };
 }
 
-function stood(view) {
+/** @returns {Banner|null} */
+function stood(/** @type {View} */ view) {
   const { you } = view;
   if (leads(view)) return { kind: "lead", icon: "ok", urgent: true, head: t("lot.lead.head"), text: limitWords(view) };
   if (you?.status === "ACTIVE") return passed(view);
@@ -364,20 +383,23 @@ function stood(view) {
   return { kind: "out", icon: "up", urgent: true, head, text, title: t("lot.outbid.title") };
 }
 
-function limitWords(view) {
+function limitWords(/** @type {View} */ view) {
   const { you, auction } = view;
-  if (you.max && auction.price !== null && you.max > auction.price) return t("lot.lead.max", { amount: cash(view, you.max) });
+  if (you?.max && auction.price !== null && you.max > auction.price) return t("lot.lead.max", { amount: cash(view, you.max) });
   return t("lot.lead.text", { amount: cash(view, auction.price) });
 }
 
-function leader(view) {
+function leader(/** @type {View} */ view) {
   const { paddle, channel } = view.auction;
   if (paddle === null) return t(channel === "room" || channel === "phone" ? `lot.leads.a-${channel}` : "lot.leads.another");
   return CHANNELS.has(channel) ? t(`lot.leads.${channel}`, { paddle }) : t("lot.leads", { paddle });
 }
 
-function barred(view, link, me) {
+/** @returns {Banner|null} */
+function barred(/** @type {View} */ view, /** @type {Link} */ link, /** @type {Me} */ me) {
+  /** @type {Mood} */
   const info = { kind: "info", icon: "warn", title: "" };
+  /** @type {Mood} */
   const warn = { kind: "warn", icon: "warn", title: "" };
   switch (standing(view, link, me)) {
     case "watching":
@@ -398,14 +420,15 @@ function barred(view, link, me) {
   }
 }
 
-function quiet(view) {
+/** @returns {Banner} */
+function quiet(/** @type {View} */ view) {
   const { price: stands, askingBid, opening } = view.auction;
   if (stands === null) return { kind: "plain", icon: "gavel", head: t("lot.no-bids.head"), text: t("lot.no-bids.text", { amount: cash(view, askingBid ?? opening) }), title: "" };
   return { kind: "plain", icon: "gavel", head: leader(view), text: t("lot.asking", { amount: cash(view, askingBid) }), title: "" };
 }
 
 /** Why a bid was refused, and what would have passed. */
-function reason(view, { code, message, wouldPass, seq }) {
+function reason(/** @type {View} */ view, /** @type {any} */ { code, message, wouldPass, seq }) {
   const least = seq >= view.seq ? wouldPass : view.auction.askingBid;
   const why = REASONS.has(code) ? t(`lot.reason.${code}`) : message ?? t("lot.reason.unknown");
   const asks = ASKS_MORE.has(code) && least !== null && least !== undefined;
@@ -420,7 +443,7 @@ const REASONS = new Set([
   "idempotency_mismatch", "refused", "moved", "withdrawn",
 ]);
 
-function trouble({ code, message, retryAfterMs }) {
+function trouble(/** @type {any} */ { code, message, retryAfterMs }) {
   const again = retryAfterMs > 0 ? t("lot.again-in", { time: t("lot.seconds-in", { n: Math.ceil(retryAfterMs / 1000) }) }) : t("lot.again");
   if (code === "rate_limited" || code === "overloaded") return `${t(`lot.error.${code}`)} ${again}`;
   if (code === "unauthorized" || code === "not_found" || code === "invalid") return t(`lot.error.${code}`);

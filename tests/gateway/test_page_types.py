@@ -51,7 +51,7 @@ def test_a_wrong_field_is_caught(tmp_path: Path, said: str, complaint: str) -> N
     script.write_text(
         f'/** @param {{import("{WIRE}").Price}} frame */\nexport const x = (frame) => {said};\n'
     )
-    settings = {"extends": str(SETTINGS), "files": [str(script)], "include": []}
+    settings = {"extends": str(SETTINGS), "files": [str(script)], "include": [], "exclude": []}
     (tmp_path / "tsconfig.json").write_text(json.dumps(settings))
     complaints = _checked(tmp_path / "tsconfig.json")
     assert complaint in complaints
