@@ -270,7 +270,8 @@ async def _placed(ask: Ask, lot: LotView, amount: int, kind: Kind) -> Reply:
     if event.answer.commitment:
         salt = bidding.salt_of(gateway, lot.auction_id, whose, ask.cmd_id).hex()
     named = bid_id(lot.auction_id, whose, ask.cmd_id, gateway.salt)
-    return Reply(consumer.bid_taken(lot, named, amount, event.answer, salt), headers=headers)
+    taken = consumer.bid_taken(lot, named, amount, event.answer, salt)
+    return Reply(taken, 202 if event.answer.waiting else 200, headers)
 
 
 def _check_fingerprint(ask: Ask) -> None:

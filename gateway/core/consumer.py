@@ -274,7 +274,7 @@ def anonymous_bid(
 
 
 def bid_taken(lot: LotView, named: str, amount: int, answer: Answer, salt: str | None) -> BidTaken:
-    """An accepted bid's answer.  *amount*: as the caller sent it; *salt*: a sealed bid's."""
+    """The answer to an accepted bid, or to one that waits.  *amount*: as the caller sent it; *salt*: a sealed bid's."""
     return BidTaken(
         status=answer.status,
         last_bid_amount=_money(lot, amount),
@@ -286,6 +286,7 @@ def bid_taken(lot: LotView, named: str, amount: int, answer: Answer, salt: str |
         seq=answer.seq,
         commitment=answer.commitment or UNSET,
         salt=salt if salt is not None else UNSET,
+        waiting=answer.waiting or UNSET,
     )
 
 

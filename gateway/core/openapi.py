@@ -159,6 +159,9 @@ def _responses(call: Described, types: _Types) -> Json:
     responses = {
         str(status): _success(call, types) for status in (call.status, *call.more_statuses)
     }
+    if call.operation_id in _FINGERPRINTED:
+        waits = "The bid waits for the auctioneer."
+        responses["202"] = {**_success(call, types), "description": waits}
     if call.operation_id in _CONDITIONAL:
         responses["304"] = {"description": "Nothing has changed.", "headers": _ON_EVERY_ANSWER}
     if call.operation_id in _LEADING_ON:
@@ -475,6 +478,7 @@ _IF_NONE_MATCH: Final[Json] = {
 }
 _CONDITIONAL: Final = ("auctions.read",)
 _LEADING_ON: Final = ("public.resolve_item", "public.resolve_asset")
+# A bid: with a device's fingerprint, and where the auctioneer takes them one by one it waits.
 _FINGERPRINTED: Final = ("auctions.bid", "auctions.buy_now")
 
 _HEADER: Final = "#/components/headers/"

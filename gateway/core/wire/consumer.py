@@ -120,7 +120,7 @@ class Auctions(Answer, frozen=True):
 
 
 class BidTaken(Answer, frozen=True):
-    """An accepted bid."""
+    """An accepted bid, or one that waits for the auctioneer."""
 
     status: BidderStatus
     last_bid_amount: Decimal
@@ -132,6 +132,7 @@ class BidTaken(Answer, frozen=True):
     seq: int
     commitment: str | UnsetType = UNSET  # of a sealed bid, with its salt: both in hex
     salt: str | UnsetType = UNSET
+    waiting: bool | UnsetType = UNSET  # true: for the auctioneer to take or refuse it
 
 
 class Standing(Answer, frozen=True):
