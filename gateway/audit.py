@@ -72,8 +72,9 @@ _TABLES: Final = (
     archive.results,
     archive.wins,
     archive.acts,
+    archive.rostrum,
 )
-_LARGE: Final = (archive.bids, archive.lowerings, archive.acts)
+_LARGE: Final = (archive.bids, archive.lowerings, archive.acts, archive.rostrum)
 
 Row = Mapping[str, Any]
 

@@ -24,24 +24,34 @@ from msgspec import Struct
 
 from engine.core import lot as lots
 from engine.core.messages import (
+    Act,
+    ActDecided,
     AddLot,
     AnswerRepeated,
+    AskingSet,
+    AutoAcceptSet,
     BidAccepted,
     BidAnswer,
+    BidCalled,
     BidCanceled,
     BidderRegistered,
     BiddingEnded,
     BidRefused,
+    BidsLapsed,
+    BidsUndone,
+    CallMade,
     CancelBid,
     CancelLot,
     CloseLot,
     Command,
     CommandRefused,
     CommandTaken,
+    ConsoleTaken,
     EnterSale,
     Event,
     FinishSettlement,
     KeepTime,
+    LeaveConsole,
     LeaveSale,
     LimitLowered,
     LotAdded,
@@ -50,12 +60,14 @@ from engine.core.messages import (
     LotExtended,
     LotOpened,
     LotPaused,
+    LotReopened,
     LotSettled,
     LotSettling,
     LotUnpaused,
     LotUpdated,
     LotWithdrawn,
     LowerLimit,
+    MessageSaid,
     OpenLot,
     PauseLot,
     PlaceBid,
@@ -63,7 +75,9 @@ from engine.core.messages import (
     RegisterBidder,
     RemoveLot,
     RemoveSale,
+    ReserveLowered,
     ResumeTrading,
+    RingMoved,
     SaleCreated,
     SaleRemoved,
     SaleUpdated,
@@ -94,8 +108,12 @@ _TOLD: Final[dict[str, Any]] = {
         RemoveSale,
     )
 }
-# What time may bring about right after a command, before its CommandTaken.
+# What time and the rostrum's rules may bring about right after a command, before its
+# CommandTaken.
 _FOLLOW: Final = (
+    BidCalled,
+    BidsLapsed,
+    RingMoved,
     LotOpened,
     LotExtended,
     PriceDropped,
@@ -103,6 +121,30 @@ _FOLLOW: Final = (
     LotClosed,
     LotSettling,
     LotSettled,
+)
+
+
+# What an act may come to, before its ActDecided.
+_OF_ACTS: Final = (
+    AskingSet,
+    AutoAcceptSet,
+    BidAccepted,
+    BidCalled,
+    BidRefused,
+    BidderRegistered,
+    BidsLapsed,
+    BidsUndone,
+    CallMade,
+    ConsoleTaken,
+    LotClosed,
+    LotExtended,
+    LotOpened,
+    LotPaused,
+    LotReopened,
+    LotUnpaused,
+    MessageSaid,
+    ReserveLowered,
+    RingMoved,
 )
 
 
@@ -150,6 +192,8 @@ class Recount:
     def _instant(self, event: Event) -> int:
         if isinstance(event, AnswerRepeated) and event.answer.code != "idempotency_mismatch":
             return self._at  # it says when it was answered first
+        if isinstance(event, ActDecided) and self._is_repeated(event):
+            return self._at
         return event.answer.at if isinstance(event, BidAnswer) else event.at
 
     def _compare(self, made: list[Event]) -> None:
@@ -173,7 +217,9 @@ class Recount:
         """What made this event and perhaps some after it; None where the log does not say."""
         if isinstance(event, AnswerRepeated):
             return self._bid(event)
-        if isinstance(event, CommandTaken | CommandRefused) and self._is_repeated(event):
+        if isinstance(event, CommandTaken | CommandRefused | ActDecided) and self._is_repeated(
+            event
+        ):
             self.made_again += 1
             return None
         if isinstance(event, CommandTaken):
@@ -184,12 +230,32 @@ class Recount:
             return KeepTime(_auction_of(event))  # whatever the command was, this came first
         if isinstance(event, CommandRefused):
             return self._refused(event)
-        if isinstance(event, BidAccepted | BidRefused):
+        decided = self._act(event, at)
+        if decided is not None:
+            return _act_of(decided)
+        if isinstance(event, BidAnswer):
             return self._bid(event)
         return self._taken(event)
 
-    def _is_repeated(self, event: CommandTaken | CommandRefused) -> bool:
+    def _act(self, event: Event, at: int) -> ActDecided | None:
+        """The answer to the act that began with this event; None: no act did."""
+        if isinstance(event, BidAccepted) and not event.by:
+            return None
+        if isinstance(event, BidRefused) and event.answer.code != "refused":
+            return None
+        for place in range(min(len(self._waiting), EVENTS_PER_COMMAND)):
+            found = self._waiting[place][1]
+            if isinstance(found, ActDecided):
+                return found if found.at == at else None
+            if not isinstance(found, _OF_ACTS):
+                return None
+        return None
+
+    def _is_repeated(self, event: CommandTaken | CommandRefused | ActDecided) -> bool:
         """Is it an answer that was given before?"""
+        if isinstance(event, ActDecided):
+            known = self.shard.answers.get(f"{event.auction_id}\0{event.by}\0{event.cmd_id}\0act")
+            return known == event
         key = f"{event.subject}\0{event.by}\0{event.cmd_id}"
         return bool(event.cmd_id) and self.shard.answers.get(key) == event
 
@@ -238,6 +304,9 @@ class Recount:
         match event:
             case TradingResumed():
                 return ResumeTrading()
+            case ConsoleTaken(session=""):
+                console = self.shard.sales[event.sale_id].console
+                return LeaveConsole(event.sale_id, "" if console is None else console.session)
             case SaleCreated():
                 return event.sale
             case SaleUpdated():
@@ -322,6 +391,19 @@ class Recount:
             if not isinstance(event, _FOLLOW):
                 break
         return "", ""
+
+
+def _act_of(decided: ActDecided) -> Act:
+    """The act of this answer, which holds the whole of it."""
+    return Act(
+        decided.auction_id,
+        decided.deed,
+        decided.cmd_id,
+        decided.by,
+        decided.session,
+        decided.seen,
+        decided.reason,
+    )
 
 
 def difference(said: Any, expected: Any) -> str:

@@ -292,7 +292,8 @@ def test_the_reader_tells_the_same_document() -> None:
     assert "".join(piece.text for piece in listing.parameters[1].words) == (
         "How many. 1 to 100. Default 20."
     )
-    assert [answer.status for answer in bid.answers] == ["200", "4XX", "503", "5XX"]
+    statuses = ["200", "202", "4XX", "503", "5XX"]
+    assert [answer.status for answer in bid.answers] == statuses
     assert {"Bid", "Placed", "ConsumerError"} <= {shape.name for shape in told.shapes}
     assert bid.curl.splitlines() == [
         'curl -X POST "$HOUSE/api/v1/auctions/auction_7k2m9qx4tb_h3wd/bid" \\',

@@ -18,6 +18,7 @@ from engine.core.messages import (
     BidAccepted,
     BidAnswer,
     BidsLapsed,
+    BidsUndone,
     Catalogue,
     Deed,
     Event,
@@ -25,6 +26,7 @@ from engine.core.messages import (
     FinalCall,
     FloorBid,
     Hammer,
+    LeaveConsole,
     LimitLowered,
     LotEvent,
     LowerReserve,
@@ -49,6 +51,7 @@ from engine.core.messages import (
 )
 from gateway.core import frames, rostrum
 from gateway.core.frames import Json
+from gateway.core.recount import Disagreement, Recount
 from gateway.core.rostrum import Reach
 from gateway.core.view import LotView
 from tests.gateway.core.test_formats import folded, numbers, without_time
@@ -398,3 +401,28 @@ def test_whatever_the_rostrum_does(seed: int) -> None:
     assert {frame["type"] for frame in room.public} >= {"price", "message"}
     assert room.rostrum.now.state in (State.OPEN, State.PAUSED, State.CLOSED)
     json.dumps(room.public)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_log_of_an_evening_is_decided_again(seed: int) -> None:
+    """Every act and every bid is made again from the events alone, and comes to the same."""
+    auctioneer = Rostrum(100 + seed)
+    for _ in range(150):
+        auctioneer.happens()
+    auctioneer.room.do(LeaveConsole(SALE, "ses_1"))
+    recount = Recount()
+    recount.read(enumerate(auctioneer.room.log, 1), last=True)
+    assert recount.untold == 0
+    assert recount.made_again > 100
+
+
+def test_another_reason_is_a_disagreement() -> None:
+    """Who did it and why are part of what is decided."""
+    room = Saleroom()
+    room.does(Open())
+    room.does(FloorBid("room", 10_000, 12))
+    room.does(Undo(1), "misheard")
+    place = next(place for place, event in enumerate(room.log) if isinstance(event, BidsUndone))
+    room.log[place] = replace(room.log[place], reason="heard well")
+    with pytest.raises(Disagreement, match="reason"):
+        Recount().read(enumerate(room.log, 1), last=True)
