@@ -23,6 +23,7 @@ class SaleroomScreen extends LitElement {
     this.page = JSON.parse(document.getElementById("state")?.textContent ?? "{}");
     this.lot = this.page.lot;
     this.next = this.page.next;
+    /** @type {import("./view.js").View|null} */
     this.view = null;
     this.live = false;
     this.clock = new SaleClock(() => performance.now(), this.page.now);
@@ -59,18 +60,18 @@ class SaleroomScreen extends LitElement {
       onChange: () => this.line === line && (this.live = line.live),
       world: {
         WebSocket, storage: sessionStorage, steady: () => performance.now(), wall: () => Date.now(),
-        setTimeout: (act, delay) => setTimeout(act, delay), clearTimeout: (timer) => clearTimeout(timer), uuid: () => "", random: Math.random,
+        setTimeout: (/** @type {() => void} */ act, /** @type {number} */ delay) => setTimeout(act, delay), clearTimeout: (/** @type {any} */ timer) => clearTimeout(timer), uuid: () => "", random: Math.random,
       },
     });
     this.line = line;
     line.open();
   }
 
-  hear(frame) {
-    if (frame.auctionId !== this.lot.auctionId) return;
+  hear(/** @type {import("./wire.d.ts").Told} */ frame) {
+    if (!("auctionId" in frame) || frame.auctionId !== this.lot.auctionId) return;
     if (!this.view) this.view = frame.type === "snapshot" ? fromSnapshot(frame) : null;
     else this.view = reduce(this.view, frame, performance.now());
-    if (this.view?.gap) this.line.refresh();
+    if (this.view?.gap) this.line?.refresh();
     if (this.view && isOver(this.view)) this.ask();
   }
 
@@ -101,7 +102,7 @@ class SaleroomScreen extends LitElement {
       ${this.foot()}</main>`;
   }
 
-  sums(auction) {
+  sums(/** @type {any} */ auction) {
     const over = ["closed", "settling", "settled", "canceled"].includes(auction.status);
     const paddle = auction.price !== null && auction.paddle !== null ? html`<span class="who">${auction.paddle} ${t(`console.in.${auction.channel ?? "online"}`)}</span>` : nothing;
     const now = html`<div class="now"><dt>${t(over && auction.outcome === "sold" ? "console.hammer_price" : "console.room.current")}</dt><dd class="money" id="current">${auction.price === null ? "–" : this.cash(auction.price)}${paddle}</dd></div>`;
@@ -110,7 +111,7 @@ class SaleroomScreen extends LitElement {
     return html`${now}<div class="asks"><dt>${t(auction.price === null ? "console.room.opening" : "console.room.asking")}</dt><dd class="money" id="asking">${asks === null ? "–" : this.cash(asks)}</dd></div>`;
   }
 
-  word(auction) {
+  word(/** @type {any} */ auction) {
     const [tone, key] = wordOf(auction, this.live);
     return html`<p class="word" data-k=${tone} role="status">${key ? t(key) : ""}</p>`;
   }
@@ -129,7 +130,7 @@ class SaleroomScreen extends LitElement {
 }
 
 /** The one word under the price: how the lot ended, or which call was given. */
-function wordOf(auction, live) {
+function wordOf(/** @type {any} */ auction, /** @type {boolean} */ live) {
   if (auction.status === "closed" || auction.status === "settled" || auction.status === "settling") {
     if (auction.outcome === "sold" || auction.outcome === "sold_subject") return ["lead", "console.room.sold"];
     return ["plain", auction.outcome === "withdrawn" ? "console.room.withdrawn" : "console.room.passed"];
