@@ -41,6 +41,7 @@ lint: $(VENV)/.dev $(CHECKS)/node_modules/.installed
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(CHECKS)/node_modules/.bin/tsc --project $(CHECKS)
+	@$(CHECKS)/node_modules/.bin/tsc --project $(CHECKS)/tsconfig.console.json
 	@exec $(VENV)/bin/mypy --strict $(PACKAGES)
 
 # The stamp is newer than the lock exactly when the lock is installed.

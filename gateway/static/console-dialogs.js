@@ -26,7 +26,7 @@ export function dialog(desk) {
     </form>` : nothing}</dialog>`;
 }
 
-function input({ t }, { name, label, value = "", kind = "text", options = null, optional = false }) {
+function input({ t }, /** @type {any} */ { name, label, value = "", kind = "text", options = null, optional = false }) {
   if (options) return html`<p class="field"><label for=${`q-${name}`}>${t(...label)}</label><select id=${`q-${name}`} name=${name}>${options.map((option) => html`<option value=${option.value} ?selected=${option.value === value}>${option.text}</option>`)}</select></p>`;
   if (kind === "check") return html`<p class="check"><input id=${`q-${name}`} type="checkbox" name=${name}><label for=${`q-${name}`}>${t(...label)}</label></p>`;
   return html`<p class="field"><label for=${`q-${name}`}>${t(...label)}</label><input id=${`q-${name}`} name=${name} .value=${value} inputmode=${kind === "text" ? "text" : "decimal"} autocomplete="off" ?required=${!optional}></p>`;
@@ -46,7 +46,7 @@ function picked(desk, event, reason) {
   form.requestSubmit(form.querySelector("[value=yes]"));
 }
 
-function choice(desk, { label, note = null, press, on = true }) {
+function choice(desk, /** @type {any} */ { label, note = null, press, on = true }) {
   const { t } = desk;
   return html`<li><button type="button" class="btn" aria-disabled=${on ? "false" : "true"} @click=${() => on && desk.replaceBy(press)}>${t(...label)}${note ? html` <small>${t(...note)}</small>` : nothing}</button></li>`;
 }

@@ -24,6 +24,8 @@ export class DeskLine extends Line {
    *  says; null: this screen is signed in no more */
   constructor(parts) {
     super(parts);
+    /** @type {any} */
+    this.parts = parts;
     this.followed = new Set([parts.auctionId]);
     this.pending = null;
     this.trips = [];

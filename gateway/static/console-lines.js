@@ -34,7 +34,7 @@ export function callLine(state, link, voice) {
   return { ...found, more: ["console.call.finger", { paddle: finger.join(", "), n: finger.length }] };
 }
 
-const line = (tone, head, text = null, more = null) => ({ tone, head, text, more });
+const line = (/** @type {string} */ tone, /** @type {any} */ head, /** @type {any} */ text = null, /** @type {any} */ more = null) => ({ tone, head, text, more });
 
 const LINES = [
   (_, { link }) => {

@@ -62,6 +62,15 @@ function delayOf({ t, line }, link) {
 export class SaleQueue extends LitElement {
   static properties = { lots: {}, shown: {}, ring: {}, words: {}, plain: {} };
 
+  constructor() {
+    super();
+    /** @type {any[]} */
+    this.lots = [];
+    this.shown = this.ring = /** @type {string|null} */ (null);
+    this.words = /** @type {any} */ (null);
+    this.plain = false;
+  }
+
   createRenderRoot() {
     return this;
   }
@@ -261,7 +270,7 @@ function sized(desk, on, name, sign, label) {
 
 export function call(desk) {
   const { state, t } = desk;
-  const said = callLine(state, desk.link, desk.voice);
+  const said = /** @type {any} */ (callLine(state, desk.link, desk.voice)); // some line always fits
   const words = (/** @type {any} */ part) => (part ? t(part[0], part[1]) : "");
   const other = hold(state) === "other" && desk.link.live;
   return html`<div class="call" role="status" id="call"><p data-k=${said.tone}><b>${words(said.head)}</b> ${words(said.text)} <span>${words(said.more)}</span></p>

@@ -29,6 +29,9 @@ const BELOW_REASONS = ["console.why.consignor_agrees", "console.why.house_covers
 const WITHDRAW_REASONS = ["console.why.consignor_withdraws", "console.why.damaged", "console.why.title"];
 const REFUSE_REASONS = ["console.why.too_late", "console.why.off_step"];
 
+/** A phrase with what stands in it, as the pure modules name it. @param {[string, Record<string, any>?]} said */
+const inWords = ([key, values]) => t(key, values);
+
 class LotConsole extends LitElement {
   static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true }, keys: { state: true } };
 
@@ -39,10 +42,12 @@ class LotConsole extends LitElement {
     this.t = t;
     this.locale = locale;
     this.clock = new SaleClock(() => performance.now(), page.now);
+    /** @type {any} */
     this.state = begin({ ...page, ownSessions: recallSessions() });
     this.keys = recall(localStorage);
     this.phones = recallPhones(page.sale.id);
-    this.typing = this.phoning = false;
+    this.typing = false;
+    this.phoning = /** @type {number|false} */ (false); // since when a phone's line is asked for
     this.question = this.wrong = null;
     this.words = { t, cash: this.cash, range: this.range };
     this.line = this.connected();
@@ -86,11 +91,11 @@ class LotConsole extends LitElement {
   }
 
   get voice() {
-    return { now: this.clock.now(), cash: this.cash, say: (said) => t(...said) };
+    return { now: this.clock.now(), cash: this.cash, say: inWords };
   }
 
   get say() {
-    return (said) => t(...said);
+    return inWords;
   }
 
   get phoneLines() {
@@ -304,8 +309,8 @@ class LotConsole extends LitElement {
 
   amountOf(text) {
     const read = parse(String(text), this.money);
-    if (read.minor !== undefined) return read.minor;
-    return read.ask?.length === 1 ? read.ask[0] : null;
+    if ("minor" in read) return read.minor;
+    return "ask" in read && read.ask.length === 1 ? read.ask[0] : null;
   }
 
   /** Another step from here on; the table's own is no step of one's own. */
