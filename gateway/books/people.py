@@ -17,7 +17,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -394,6 +394,28 @@ def set_notices(
         kept = [kind for kind in NOTICES if not now[kind]]
         connection.execute(update(persons).where(*mine).values(notices=kept, updated_at=now_ms))
     return now
+
+
+# ── What they say of themselves later ────────────────────────────────────────────────────
+
+
+def set_name(
+    engine: Engine, vault: Vault, consumer_id: str, first: object, last: object, now_ms: int
+) -> Person | None:
+    """Write down a person's name anew; None: no such person.  Raises ``BadField``."""
+    first_name, last_name = _name("first_name", first), _name("last_name", last)
+    with writing(engine) as connection:
+        in_turn(connection, "name", consumer_id)
+        person = get(connection, vault, consumer_id)
+        if person is None or person.erased_at is not None:
+            return None
+        profile = replace(person.profile, first_name=first_name, last_name=last_name)
+        named = replace(person, profile=profile, updated_at=now_ms)
+        row = _row(vault, named)
+        changes = {"sealed": row["sealed"], "updated_at": now_ms}
+        mine = persons.c.consumer_id == consumer_id
+        connection.execute(update(persons).where(mine).values(changes))
+    return named
 
 
 # ── Whom the house does not let in ───────────────────────────────────────────────────────

@@ -7,8 +7,10 @@ Cents are written only where there are any, and then all of them.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from engine.core.messages import MAX_AMOUNT
 from gateway.core.phrases import Language
 
 _SPACE: Final = "\N{NO-BREAK SPACE}"
@@ -41,6 +43,14 @@ _MARKS_OF: Final[dict[Language, dict[str, str]]] = {
 _GERMAN: Final = str.maketrans(",.", ".,")
 
 
+# With the currency's own mark before or behind.
+_TYPED: Final = re.compile(
+    r"[^\d\s.,'’-]{0,4}\s?"
+    r"(?P<digits>[0-9]{1,3}(?:(?P<mark>[\s.,'’])[0-9]{3})(?:(?P=mark)[0-9]{3})*|[0-9]{1,15})"
+    r"\s?[^\d\s.,'’-]{0,4}"
+)
+
+
 def format_money(minor: int, currency: str, exponent: int, language: Language = "en") -> str:
     """The amount with its currency: ``€44,000.50``, ``44.000,50 €``."""
     return _signed(minor, _marked(_digits(minor, exponent, language), currency, language))
@@ -57,6 +67,16 @@ def format_range(
 def format_count(count: int, language: Language = "en") -> str:
     """A number of things: ``1,284``, ``1.284``."""
     return _grouped(f"{count:,}", language)
+
+
+def read_whole(text: str, exponent: int) -> int | None:
+    """A typed amount of whole units in minor ones: digits, or digits grouped in threes by one
+    mark; None: nothing that has one plain reading."""
+    typed = _TYPED.fullmatch(text.strip())
+    if typed is None:
+        return None
+    amount = int(re.sub(r"\D", "", typed["digits"])) * 10**exponent
+    return amount if 0 < amount <= MAX_AMOUNT else None
 
 
 def _marked(digits: str, currency: str, language: Language) -> str:

@@ -289,3 +289,28 @@ def test_a_barred_device_is_known_again(books: Engine, vault: Vault) -> None:
     assert people.unbar(books, vault, "device-1")
     assert not people.unbar(books, vault, "device-1")
     assert people.barred_indexes(books) == frozenset()
+
+
+# ── A name that is said later ────────────────────────────────────────────────────────────
+
+
+def test_a_name_is_written_down_later(books: Engine, vault: Vault) -> None:
+    """Nothing else changes, and it is sealed as the first one was."""
+    ada = known(books, vault, "ada@example.test")
+    assert ada.name == "ada@example.test"
+    named = people.set_name(books, vault, ada.consumer_id, "Ada", "Lindqvist", NOW + 5)
+    found = people.by_id(books, vault, ada.consumer_id)
+    assert found == named
+    assert found is not None
+    assert (found.name, found.email, found.updated_at) == ("Ada Lindqvist", ada.email, NOW + 5)
+    with reading(books) as connection:
+        assert b"Lindqvist" not in connection.execute(select(people.persons.c.sealed)).scalar_one()
+
+
+def test_a_name_that_is_none(books: Engine, vault: Vault) -> None:
+    """It is refused, as is one for nobody; and nothing was written."""
+    ada = known(books, vault, "ada@example.test")
+    with pytest.raises(BadField):
+        people.set_name(books, vault, ada.consumer_id, "Ada\n", "Lindqvist", NOW + 5)
+    assert people.set_name(books, vault, "cons_nobody", "Ada", "Lindqvist", NOW) is None
+    assert people.by_id(books, vault, ada.consumer_id) == ada

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.core.instants import format_instant
-from gateway.core.money import format_count, format_money, format_range
+from gateway.core.money import format_count, format_money, format_range, read_whole
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,31 @@ def test_an_instant_names_its_zone() -> None:
     at = 1_795_000_000_000
     assert format_instant(at) == "18 Nov 2026, 11:06 UTC"
     assert format_instant(at, "de") == "18. Nov. 2026, 11:06 UTC"
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("5000", 500_000),
+        (" €5,000 ", 500_000),
+        ("5.000", 500_000),
+        ("1'250'000", 125_000_000),
+        ("1 250 000", 125_000_000),
+        ("12,34", None),
+        ("5.00", None),
+        ("1,250.000", None),
+        ("52.000,50", None),
+        ("0", None),
+        ("EUR 5,000", 500_000),
+        ("5.000 €", 500_000),
+        ("-5", None),
+        ("5a5", None),
+        ("٥", None),
+        ("", None),
+        ("five", None),
+        ("9" * 16, None),
+    ],
+)
+def test_a_typed_amount_has_one_plain_reading(typed: str, read: int | None) -> None:
+    """Digits, or digits in threes with one mark between; anything else is asked again."""
+    assert read_whole(typed, 2) == read
