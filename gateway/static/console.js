@@ -6,6 +6,7 @@
  */
 
 import { LitElement, html } from "./vendor/lit.js";
+import { say as speak } from "./announce.js";
 import { SaleClock } from "./clock.js";
 import { dialog } from "./console-dialogs.js";
 import { actOf, digitOf, isField, keep, recall, remap } from "./console-keys.js";
@@ -176,7 +177,7 @@ class LotConsole extends LitElement {
     this.link = this.line.link;
     if (!this.link.live && live) {
       this.state = standDown(this.state);
-      this.alarm(t("console.call.lost"));
+      speak("urgent", t("console.call.lost"));
     }
     if (this.link.live && live === false) this.readQueue();
   }
@@ -190,7 +191,7 @@ class LotConsole extends LitElement {
     if (now.session !== before.session) keepSessions([...now.ownSessions, now.session]);
     if (now.ring !== before.ring) this.ringMoved(before.ring);
     if (frame.type === "closed") this.readQueue();
-    if (now.said?.kind === "held" && before.said?.kind !== "held") this.alarm(t("console.call.held"));
+    if (now.said?.kind === "held" && before.said?.kind !== "held") speak("urgent", t("console.call.held"));
     this.retake();
     this.follow();
   }
@@ -240,11 +241,6 @@ class LotConsole extends LitElement {
     } catch {
       // Refused: on low battery, say. The auctioneer's own setting decides then.
     }
-  }
-
-  alarm(words) {
-    const urgent = document.getElementById("urgent");
-    if (urgent) urgent.textContent = words;
   }
 
   // ── presses ────────────────────────────────────────────────────────────────────────────────
