@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from engine.core.codec import GENESIS
 from engine.core.messages import (
     AutoAccept,
     FloorBid,
@@ -25,7 +26,7 @@ from gateway.books import news, outbox
 from gateway.books.store import open_books
 from gateway.core import consumer
 from tests.gateway.core.test_selling import LOT, Rostrum, Saleroom
-from tests.gateway.decisions import GENESIS, LINEAGE, passages
+from tests.gateway.decisions import LINEAGE, passages
 
 
 def written(room: Saleroom, folder: Path, size: int = 1_000) -> Engine:

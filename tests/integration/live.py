@@ -39,8 +39,11 @@ STATE = {
     "status",
     "closesAt",
 }
+# What those of a lot that is sold live carry beside it: any of them may change it.
+LIVE_STATE = {"phase", "channel"}
 PUBLIC = {"price", "extended", "opened", "paused", "unpaused", "updated", "closed", "settled"}
-PERSONAL = {"winning", "outbid", "won", "lost"}
+PUBLIC |= {"fair_warning", "final_call", "undone", "reopened", "message"}
+PERSONAL = {"winning", "outbid", "won", "lost", "decided"}
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 CONTINUATION = 0x0
@@ -166,11 +169,14 @@ def fold(snapshot: Json, event: Json) -> Json:
     merged = event.get("merged", 1)
     assert event["seq"] - merged == snapshot["seq"], f"{event} after {snapshot['seq']}"
     auction = {**snapshot["auction"], **{name: event[name] for name in STATE}}
+    auction |= {name: event[name] for name in LIVE_STATE if name in event}
     auction |= event.get("changed", {})
     if event["type"] == "extended":
         auction["extensions"] = event["extensions"]
     if event["type"] == "closed" and event["outcome"] != "canceled":
         auction["outcome"] = event["outcome"]
+    if event["type"] == "reopened":
+        auction["outcome"] = None
     return {**snapshot, "seq": event["seq"], "auction": auction}
 
 
