@@ -473,7 +473,7 @@ def undone(lot: Lot, at: int, to_seq: int, reason: str) -> BidsUndone | None:
     since."""
     rostrum = memory(lot)
     back = max(to_seq, rostrum.opened)
-    void = [mark for mark in rostrum.marks if mark.seq > back and mark.consumer_id]
+    void = [mark for mark in rostrum.marks if mark.seq > back and _is_bid(mark)]
     if not any(mark.moved for mark in void):
         return None
     then = [mark for mark in rostrum.marks if mark.seq <= back][-1]
@@ -492,6 +492,11 @@ def undone(lot: Lot, at: int, to_seq: int, reason: str) -> BidsUndone | None:
     left = {(mark.consumer_id, mark.cmd_id) for mark in rostrum.marks if mark.seq <= back}
     kept = tuple(bid for bid in bids if bid in left)
     return BidsUndone(at, lot.auction_id, to_seq, tuple(bids), reason, after, kept)
+
+
+def _is_bid(mark: Mark) -> bool:
+    """Was it a bid, and neither the rostrum's doing nor a step over a limit?"""
+    return mark.consumer_id != "" and (mark.moved or not mark.led)
 
 
 # ── Making it so ─────────────────────────────────────────────────────────────────────────
@@ -567,8 +572,22 @@ def _remember(
     order = lot.order if entry is None else entry[1]
     now = _mark(lot, consumer_id, cmd_id, limit, order, stands, moved, led and moved, channel)
     rostrum.marks.append(now)
+    if lot.leader is not None and moved and not led:
+        _remember_the_step_over(lot)
     rostrum.known[consumer_id] = rostrum.known.get(consumer_id, 0) + 1
     rostrum.aside.pop(key(consumer_id, cmd_id), None)
+
+
+def _remember_the_step_over(lot: Lot) -> None:
+    """Where the leader went over their limit, an undo to here finds the new one."""
+    assert lot.leader is not None
+    leader = lot.bidders[lot.leader]
+    assert leader.limit is not None
+    limit, order, who = leader.limit
+    mark = find(lot, who, leader.cmd_id)
+    if mark is not None and mark.amount < -limit:
+        over = _mark(lot, who, leader.cmd_id, -limit, order, True, False, True, "left")
+        memory(lot).marks.append(over)
 
 
 def _mark(lot: Lot, *bid: Any) -> Mark:
@@ -720,7 +739,7 @@ def _evolve_undone(lot: Lot, event: BidsUndone) -> None:
     rostrum = memory(lot)
     back = max(event.to_seq, rostrum.opened)
     for mark in rostrum.marks:
-        if mark.seq > back and mark.consumer_id:
+        if mark.seq > back and _is_bid(mark):
             rostrum.aside[key(mark.consumer_id, mark.cmd_id)] = mark
     rostrum.marks = [mark for mark in rostrum.marks if mark.seq <= back]
     lot.leader = None

@@ -110,7 +110,7 @@ _ANY = tuple(State)
 _STATES: dict[type, tuple[State, ...]] = {
     Open: (State.SCHEDULED, *_LIVE),
     Ask: (State.OPEN,),
-    Step: _LIVE,
+    Step: (State.OPEN,),
     FloorBid: (State.OPEN,),
     Take: (State.OPEN,),
     Refuse: _LIVE,

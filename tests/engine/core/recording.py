@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from msgspec.structs import replace
 
@@ -22,37 +22,65 @@ from engine.core.codec import (
     encode_event,
 )
 from engine.core.increments import saleroom_ladder, table
+from engine.core.lot import Lot
 from engine.core.messages import (
+    Act,
     AddLot,
+    Ask,
+    AutoAccept,
     CancelBid,
     CancelLot,
     Catalogue,
     CloseLot,
     Command,
     CreateSale,
+    Deed,
     EnterSale,
     Event,
+    FairWarning,
+    FinalCall,
     FinishSettlement,
+    FloorBid,
     Format,
+    Hammer,
     KeepTime,
+    LeaveConsole,
     LeaveSale,
     LowerLimit,
+    LowerReserve,
+    Open,
     OpenLot,
+    Pass,
+    Pause,
     PauseLot,
     PlaceBid,
+    Refuse,
     RegisterBidder,
+    Reinstate,
+    Reopen,
     ResumeTrading,
+    SaleTerms,
+    Say,
+    SellSubject,
     SettleLot,
+    Skip,
+    Step,
+    Take,
+    TakeOver,
     Terms,
     Tokens,
+    Undo,
+    Unpause,
     UnpauseLot,
     UpdateLot,
+    Withdraw,
+    WrongFoot,
 )
 from engine.core.sale import Shard, execute
 from engine.core.snapshot import state_hash
 from tests.engine.core.saleroom import OPENING_KEY, SEALING, sealed_bid
 
-SALES = ("seq_k3f9", "seq_p2m4", "seq_w8r1")
+SALES = ("seq_k3f9", "seq_p2m4", "seq_w8r1", "seq_r5t7")
 FORMATS: tuple[Format, ...] = ("english", "one_bid", "dutch", "sealed_first", "sealed_second", "uniform")  # fmt: skip
 LOTS = [f"auction_{sale[4:]}_{number}" for sale in SALES for number in range(6)]
 BIDDERS = [
@@ -68,7 +96,7 @@ class Entry(NamedTuple):
     payload: bytes
 
 
-def record(seed: int, entries: int = 300) -> list[Entry]:
+def record(seed: int, entries: int = 450) -> list[Entry]:
     """A day's log: the sales, their lots, and *entries* batches of whatever then happens."""
     dice = random.Random(seed)
     log = [Entry(NOON, encode_commands(_opening(dice)))]
@@ -114,6 +142,7 @@ def _opening(dice: random.Random) -> list[Command]:
         CreateSale(SALES[0], "Ceramics", "EUR", 2),
         CreateSale(SALES[1], "Silver", "GBP", 2, registration="approval"),
         CreateSale(SALES[2], "Prints", "EUR", 2),
+        CreateSale(SALES[3], "Jewels", "EUR", 2, terms=_printed(dice)),
     ]
     commands += [RegisterBidder(SALES[1], who) for who in BIDDERS[:6]]
     commands += [RegisterBidder(SALES[2], who, limit=60_000) for who in BIDDERS[:3]]
@@ -121,8 +150,15 @@ def _opening(dice: random.Random) -> list[Command]:
         sale, terms = SALES[number // 6], _terms(dice)
         if sale == SALES[2]:
             terms = _other_terms(dice, FORMATS[number % 6])
+        if sale == SALES[3]:
+            terms = replace(terms, format="live", opens_at=None, closes_at=None)
         commands.append(AddLot(lot, sale, terms, Catalogue(str(number), f"Vase {number}")))
     return commands
+
+
+def _printed(dice: random.Random) -> SaleTerms:
+    wrong_foot: tuple[WrongFoot, ...] = get_args(WrongFoot)
+    return SaleTerms(wrong_foot=dice.choice(wrong_foot), house_bids="consecutive_below_reserve")
 
 
 def _other_terms(dice: random.Random, how: Format) -> Terms:
@@ -164,6 +200,8 @@ def _terms(dice: random.Random) -> Terms:
 
 def _something(dice: random.Random, shard: Shard) -> Command:
     throw, lot = dice.randrange(100), dice.choice(LOTS)
+    if dice.random() < 0.4:
+        return _act(dice, shard, dice.choice(LOTS[-6:-1]))
     if throw < 78:
         return _bid(dice, shard, lot)
     if throw < 84:
@@ -219,6 +257,54 @@ def _bid(dice: random.Random, shard: Shard, lot: str) -> PlaceBid:
     if shard.lots[lot].method != "proxy":
         return PlaceBid(lot, dice.choice(BIDDERS), cmd_id, amount, "bid")
     return PlaceBid(lot, dice.choice(BIDDERS), cmd_id, amount, dice.choice(("bid", "max")))
+
+
+def _act(dice: random.Random, shard: Shard, auction_id: str) -> Command:
+    """What a console may ask for, mostly of the lot in the ring."""
+    lot, sale = shard.lots[auction_id], shard.sales[SALES[3]]
+    session = "two" if dice.random() < 0.05 else "one"
+    if dice.random() < 0.02:
+        return LeaveConsole(SALES[3], session)
+    ring = sale.ring
+    if ring is not None and dice.random() < 0.8:
+        auction_id, lot = ring, shard.lots[ring]
+    deed = _deed(dice, lot)
+    reason = dice.choice(("", "misheard", "misheard"))
+    return Act(auction_id, deed, f"c{dice.randrange(900)}", "key_1", session, lot.seq, reason)
+
+
+def _deed(dice: random.Random, lot: Lot) -> Deed:
+    price = lot.price or lot.terms.opening
+    amount = price + dice.choice((-500, 1, 500, 1000, 3_000))
+    paddle = lot.bidders[lot.leader].paddle or 9 if lot.leader is not None else 9
+    waiting = list(lot.rostrum.waiting.items()) if lot.rostrum is not None else []
+    whose, bid = dice.choice(waiting) if waiting else ("cons_anna", None)
+    made = [(who, cmd_id) for who, one in lot.bidders.items() for cmd_id in one.answers]
+    deeds: list[Deed] = [
+        *[Open()] * 8,
+        *[FloorBid("room", amount), FloorBid("phone", amount, dice.choice((7, 101, 102)))] * 5,
+        *[FloorBid("left", amount, 8, amount + 4_000), FloorBid("left", amount)] * 2,
+        *[Take(whose, bid.cmd_id if bid is not None else "c1")] * 5,
+        *[Refuse(whose, bid.cmd_id if bid is not None else "c1")] * 2,
+        *[Undo(dice.randrange(lot.seq + 1))] * 4,
+        *[Reinstate(*dice.choice(made)) if made else Pause()] * 5,
+        *[Hammer(paddle, price), AutoAccept(dice.random() < 0.3), Reopen(), Reopen()] * 2,
+        Ask(amount),
+        Step(dice.choice((None, 300))),
+        FloorBid("room", amount, house=True),
+        FairWarning(),
+        FinalCall(),
+        Pause(),
+        Unpause(),
+        SellSubject(),
+        Pass(),
+        Withdraw(),
+        Skip(),
+        TakeOver(),
+        LowerReserve(max(1, (lot.terms.reserve or 1) - 500)),
+        Say("Ladies and gentlemen"),
+    ]
+    return dice.choice(deeds)
 
 
 if __name__ == "__main__":

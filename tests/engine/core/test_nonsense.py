@@ -6,32 +6,47 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.core import snapshot
+from engine.core.codec import decode_event, encode_event
 from engine.core.increments import table
 from engine.core.messages import (
     LAST_INSTANT,
     MAX_AMOUNT,
+    Act,
+    ActDecided,
     AddLot,
+    Ask,
     BidRefused,
     Catalogue,
     Command,
     CommandRefused,
     CreateSale,
+    Deed,
     EnterSale,
+    FloorBid,
     Ladder,
+    LowerReserve,
+    Open,
     PauseLot,
     PlaceBid,
     RegisterBidder,
     SaleTerms,
+    Say,
     Sealing,
+    Skip,
+    Step,
     Table,
     Terms,
     Tokens,
+    Undo,
     UnpauseLot,
     UpdateSale,
 )
-from engine.core.sale import Shard, execute
+from engine.core.sale import Shard, evolve, execute
+from tests.engine.core.test_codec import messages_of
 
 SALE = CreateSale("seq_k3f9", "Ceramics", "EUR", 2)
 TERMS = Terms(10_000, table([(0, 1_000)]), opens_at=0)
@@ -204,3 +219,71 @@ def test_only_a_bid_below_the_asking_bid_is_told_that_the_price_moved() -> None:
     assert (late.answer.code, late.answer.moved) == ("below_asking_bid", True)
     assert (paused.answer.code, paused.answer.moved) == ("paused", False)
     assert (seen.answer.code, seen.answer.moved) == ("below_asking_bid", False)
+
+
+# ── At the rostrum ───────────────────────────────────────────────────────────────────────
+
+DEEDS = [
+    Open(0),
+    Open(MAX_AMOUNT + 1),
+    Ask(-1),
+    Step(-1),
+    Step(2**70),
+    FloorBid("online", 10_000),
+    FloorBid("room", -1),
+    FloorBid("room", 2**70),
+    FloorBid("room", 10_000, -1),
+    FloorBid("room", 10_000, 2**70),
+    FloorBid("left", 10_000, 7, 2**70),
+    FloorBid("left", 10_000, None, 20_000),
+    FloorBid("phone", 10_000, 7, 20_000),
+    FloorBid("phone", 10_000, house=True),
+    Undo(-1),
+    Undo(2**70),
+    LowerReserve(0),
+    LowerReserve(-1),
+    LowerReserve(2**70),
+    Say("\0"),
+    Say(" "),
+    Say("x" * 281),
+    Skip("\0"),
+]
+
+
+def live_shard() -> Shard:
+    """A live lot in the ring, with a reserve."""
+    shard = Shard()
+    lot = with_terms(format="live", reserve=50_000, opens_at=None)
+    for command in (SALE, lot, Act("auction_k3f9_1", Open(), "o", "key_1", "one")):
+        execute(shard, command, 0)
+    return shard
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: str(deed)[:90])
+def test_a_deed_that_makes_no_sense_moves_nothing(deed: Deed) -> None:
+    """It is answered, and that is all that is remembered of it."""
+    shard = live_shard()
+    before = snapshot.restore(snapshot.take(shard))
+
+    [decided] = execute(shard, Act("auction_k3f9_1", deed, "c", "key_1", "one", 1, "so"), 1)
+
+    assert isinstance(decided, ActDecided)
+    assert decided.code == "invalid"
+    evolve(before, decided)
+    assert snapshot.state_hash(shard) == snapshot.state_hash(before)
+    before.answers.clear()
+    assert msgspec.json.encode(before.lots) == msgspec.json.encode(live_shard().lots)
+
+
+@given(st.data())
+def test_any_act_at_all_is_answered(data: st.DataObject) -> None:
+    """A program that appends by itself may send anything; the engine decides it, and goes on."""
+    shard, recovered = live_shard(), live_shard()
+    for at in range(3):
+        act = data.draw(messages_of(Act))
+        named = msgspec.structs.replace(act, auction_id="auction_k3f9_1", session="one")
+        events = execute(shard, data.draw(st.sampled_from([act, named])), at)
+        assert isinstance(events[-1], ActDecided)
+        for event in events:
+            evolve(recovered, decode_event(encode_event(event)))
+    assert snapshot.state_hash(recovered) == snapshot.state_hash(shard)
