@@ -146,9 +146,9 @@ class Sold:
                 done = self.act(Ask(amount)).code is None
                 assert done == ledger.ask(amount)
             case "s":
-                amount = dice.choice((None, 5, 20))
-                self.act(Step(amount))
-                ledger.set_step(amount)
+                step = dice.choice((None, 5, 20))
+                self.act(Step(step))
+                ledger.set_step(step)
             case "c":
                 amount = max(self.amount(), ledger.lowest())
                 done = self.act(FloorBid("left", amount)).code is None
