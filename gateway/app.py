@@ -17,7 +17,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 
 from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
@@ -59,6 +58,7 @@ from gateway.keys import (
 from gateway.line import Line
 from gateway.neighbours import Neighbours
 from gateway.objects import Objects
+from gateway.packing import Packed
 from gateway.settings import GatewaySettings
 from gateway.websocket import RESTARTING, LiveSocket, endpoint
 
@@ -444,7 +444,7 @@ def build(gateway: Gateway) -> Starlette:
             *sign_in.routes(),
             *languages.routes(),
             *shell.routes(),
-            Mount("/static", StaticFiles(directory=pages.STATIC)),
+            Mount("/static", Packed(directory=pages.STATIC)),
         ],
         middleware=[
             Middleware(
