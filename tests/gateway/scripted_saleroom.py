@@ -137,6 +137,7 @@ class Saleroom:
         self.answers_pings = True
         self.answers_subscriptions = True
         self.lets_in = True
+        self.fingers: queue.Queue[Frame] = queue.Queue()
         self.bids: queue.Queue[Frame] = queue.Queue()
         self.hellos: queue.Queue[Frame] = queue.Queue()
         self.subscriptions: queue.Queue[Frame] = queue.Queue()
@@ -265,6 +266,8 @@ class Saleroom:
             self.pings.put(frame)
             if self.answers_pings:
                 await line.send_text(json.dumps({"type": "pong", "t": frame["t"], "now": NOW}))
+        elif kind == "finger":
+            self.fingers.put(frame)
         elif kind == "bid":
             self.bids.put(frame)
 
