@@ -8,9 +8,11 @@ id that the page was written with, so that a form sent twice bids once.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +21,8 @@ from engine.core.increments import step_at
 from engine.core.messages import MAX_AMOUNT, Answer, Kind, Table, Terms
 from gateway import bidding, browsers, lotpage, pages
 from gateway.api import calls
+from gateway.books import watching
+from gateway.books.store import BooksError
 from gateway.browsers import Bidder
 from gateway.core import frames
 from gateway.core.problems import Problem
@@ -33,6 +37,8 @@ _ROWS: Final = 60  # as many as the page keeps
 _RUNGS: Final = 200  # of a ladder: far beyond where its last band begins
 _CMD_ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _KINDS: Final = ("bid", "max", "buy_now")
+
+log = structlog.stdlib.get_logger()
 
 
 def routes() -> list[Route]:
@@ -51,7 +57,20 @@ async def lot_page(request: Request) -> Response:
     if lot is None:
         return pages.not_found_page(visit, "common.no-lot")
     bidder = await browsers.bidder_of(gateway, request)
-    return lotpage.lot_page(_page(gateway, lot, bidder), visit)
+    page = replace(_page(gateway, lot, bidder), watching=await _watches(gateway, lot, bidder))
+    return lotpage.lot_page(page, visit)
+
+
+async def _watches(gateway: Gateway, lot: LotView, bidder: Bidder | None) -> bool | None:
+    """Do they keep an eye on this lot?  None: nobody is signed in, or the books are shut."""
+    if bidder is None:
+        return None
+    try:
+        watched = await run_in_threadpool(watching.watched_by, gateway.books, bidder.consumer_id)
+    except BooksError as failure:
+        log.warning("nobody can be told what they watch", reason=str(failure))
+        return None
+    return lot.auction_id in watched
 
 
 def _lot(gateway: Gateway, request: Request) -> LotView | None:

@@ -84,6 +84,22 @@ for (const tab of tabs) {
   tab.addEventListener("keydown", onTabKey);
 }
 
+// ── watching ─────────────────────────────────────────────────────────────────────────────────
+
+async function watch(/** @type {SubmitEvent} */ event) {
+  event.preventDefault();
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  const body = new URLSearchParams(/** @type {any} */ (new FormData(form)));
+  const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } }).catch(() => null);
+  if (!answer?.ok) return form.submit(); // the page that follows says what is wrong
+  const { watching } = await answer.json();
+  /** @type {HTMLInputElement} */ (form.elements.namedItem("on")).value = watching ? "0" : "1";
+  $("watch").setAttribute("aria-pressed", String(watching));
+  $("watch").querySelector("span").textContent = t(watching ? "lot.watching" : "lot.watch");
+}
+
+$("watching")?.addEventListener("submit", watch);
+
 // ── the object's record ──────────────────────────────────────────────────────────────────────
 
 /** Three states and no fourth: complete and unaltered, it does not match, or it cannot be checked

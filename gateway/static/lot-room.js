@@ -7,9 +7,11 @@
  */
 
 import { bill } from "./allin.js";
+import { say } from "./announce.js";
 import { plot, HEIGHT, WIDTH } from "./chart.js";
 import { countdown, milestone } from "./clock.js";
 import { Habit } from "./habit.js";
+import { Keys } from "./lot-keys.js";
 import { isSurprising, mark, parse } from "./money.js";
 import { locale, t } from "./phrases.js";
 import { GUARD_MS } from "./press.js";
@@ -27,12 +29,6 @@ const JUMPS = 3;
 
 const state = JSON.parse(document.getElementById("state")?.textContent ?? "null");
 const titleEnd = document.title;
-
-/** @param {"polite"|"urgent"} where @param {string} sentence */
-export function say(where, sentence) {
-  const region = document.getElementById(where);
-  if (region) region.textContent = sentence;
-}
 
 /** A number for one bid. `randomUUID` is missing where the page came over plain http from
  *  another machine, as it may on a saleroom's own network. */
@@ -81,6 +77,7 @@ class LotRoom extends Part {
     this.shownSeconds = Infinity;
     this.wasOver = false;
     this.leavesAt = /** @type {number|null} */ (null); // when the next lot is gone to
+    this.keys = new Keys(localStorage);
     this.wasSlow = false;
     this.wasLink = false;
     this.linkedAt = -Infinity;
@@ -99,6 +96,8 @@ class LotRoom extends Part {
   connectedCallback() {
     super.connectedCallback();
     const { line } = this.room;
+    addEventListener("keydown", (event) => this.onKey(event));
+    this.offerKeys();
     addEventListener("offline", () => line.networkGone());
     addEventListener("online", () => line.networkBack());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && line.check());
@@ -237,7 +236,8 @@ class LotRoom extends Part {
     return html`<div class="more" id="more" data-open=${String(this.isOpen)} ?hidden=${hidden}>
       ${this.drawJumps()}${this.drawMaximum()}
       ${state.buyNow && room.view.auction.status === "open" && room.view.auction.bidCount === 0 ? drawBuyNow() : nothing}
-      ${this.drawSwitch("confirm-each", t("lot.confirm"), room.habit.each, () => room.habit.choose(!room.habit.each))}
+      <p class="opt"><span id="confirm-each">${t("lot.confirm")}</span><button class="sw" type="button" role="switch" aria-checked=${String(room.habit.each)} aria-labelledby="confirm-each"
+        @click=${() => (room.habit.choose(!room.habit.each), this.requestUpdate())}><span></span></button></p>
       ${state.fingers && room.isLive ? html`<p class="lbl">${t("lot.fingers")}</p>` : nothing}
     </div>`;
   }
@@ -271,9 +271,34 @@ class LotRoom extends Part {
       <div>${question.choices.map(([label, amount]) => html`<button class="btn" type="button" @click=${() => this.limit(amount)}>${label}</button>`)}<button class="btn" type="button" @click=${this.stopAsking}>${t("lot.ask.no")}</button></div></div>`;
   }
 
-  drawSwitch(/** @type {string} */ id, /** @type {string} */ label, /** @type {boolean} */ on, /** @type {() => void} */ flip) {
-    return html`<p class="opt"><span id=${id}>${label}</span><button class="sw" type="button" role="switch" aria-checked=${String(on)} aria-labelledby=${id}
-      @click=${() => (flip(), this.requestUpdate())}><span></span></button></p>`;
+  /** The switch of the single keys, which stands below everything else. */
+  offerKeys() {
+    const button = document.getElementById("keys");
+    if (!button) return;
+    const show = () => button.setAttribute("aria-checked", String(this.keys.on));
+    button.addEventListener("click", () => (this.keys.flip(), show()));
+    show();
+  }
+
+  onKey(/** @type {KeyboardEvent} */ event) {
+    const field = /** @type {Element|null} */ (event.target)?.closest?.("input,textarea,select,dialog");
+    const act = this.keys.actOf(event, Boolean(field));
+    if (act === "bid") this.room.byKey();
+    if (act === "maximum") this.toMaximum(event);
+    if (act === "away") this.putAway();
+    if (act === "watch") document.getElementById("watch")?.click();
+  }
+
+  async toMaximum(/** @type {Event} */ event) {
+    event.preventDefault(); // the letter is not meant for the field
+    await this.openSheet(true);
+    this.input?.focus();
+  }
+
+  putAway() {
+    if (this.room.press.armed) this.room.disarm();
+    else if (this.question) this.stopAsking();
+    else this.openSheet(false);
   }
 
   // ── after drawing ──────────────────────────────────────────────────────────────────────────
@@ -427,7 +452,7 @@ class LotLedger extends Part {
     if (!this.view) return nothing;
     return html`${this.drawPrices()}
       <section class="bids" aria-labelledby="bids-name"><h2 id="bids-name">${t("lot.history")}</h2>
-        <div class="rows" tabindex="0" role="region" aria-labelledby="bids-name"><table><caption class="sr">${t("lot.history.caption", { number: this.view.auction.lotNumber })}</caption>
+        <div class="rows" tabindex="0" role="group" aria-labelledby="bids-name"><table><caption class="sr">${t("lot.history.caption", { number: this.view.auction.lotNumber })}</caption>
           <thead class="sr"><tr>${["amount", "bidder", "time"].map((name) => html`<th scope="col">${t(`lot.history.${name}`)}</th>`)}</tr></thead>
           <tbody id="bids">${this.view.bids.length > 0 ? this.view.bids.map((/** @type {any} */ bid, /** @type {number} */ at) => this.drawRow(bid, at)) : html`<tr><td colspan="3">${t("lot.history.none")}</td></tr>`}</tbody></table></div></section>`;
   }
@@ -449,7 +474,7 @@ class LotLedger extends Part {
     if (!drawn) return nothing;
     const estimate = drawn.band ? ` ${t("lot.chart.estimate", { low: cash(low), high: cash(high) })}` : "";
     return html`<figure class="chart"><figcaption><h2>${t("lot.chart")}</h2><span class="lbl">${drawn.since === null ? nothing : t("lot.chart.since", { time: minute(drawn.since, state.zone, locale) })}</span></figcaption>
-      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="chart-name chart-says" preserveAspectRatio="none"><title id="chart-name">${t("lot.chart.title")}</title><desc id="chart-says">${t("lot.chart.says", { first: cash(drawn.first), last: cash(drawn.last) })}${estimate}</desc>
+      <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="chart-name" aria-describedby="chart-says" preserveAspectRatio="none"><title id="chart-name">${t("lot.chart.title")}</title><desc id="chart-says">${t("lot.chart.says", { first: cash(drawn.first), last: cash(drawn.last) })}${estimate}</desc>
         ${drawn.band ? svg`<rect class="band" x="0" width="258" y=${drawn.band.y} height=${drawn.band.height}/>` : nothing}
         <path class="step" d=${drawn.step} vector-effect="non-scaling-stroke"/><line class="base" x1="0" x2="258" y1="126" y2="126" vector-effect="non-scaling-stroke"/></svg>
       <p class="ax">${drawn.band ? html`<span class="hi">${cash(high)} <i>${t("lot.chart.high")}</i></span><span class="lo">${cash(low)} <i>${t("lot.chart.low")}</i></span>` : nothing}<span class="dot" aria-hidden="true"></span></p>

@@ -12,13 +12,12 @@ import { Line } from "./socket.js";
 import { fromSnapshot, isOver, leads, moved, reduce, sending, unanswered } from "./view.js";
 import * as words from "./words.js";
 
-const PRICE_PAUSE_MS = 700; // prices are spoken at most this often, the last one wins
 const LAST_MINUTE_MS = 60_000;
 const FINGER_MS = 250; // at most four a second
 
 export class Room {
   /** @param {any} state what the page was written with
-   *  @param {{habit: import("./habit.js").Habit, world: any, url: string, renew: () => Promise<string|null>, say: (where: "polite"|"urgent", text: string) => void, onChange: () => void}} parts */
+   *  @param {{habit: import("./habit.js").Habit, world: any, url: string, renew: () => Promise<string|null>, say: import("./announce.js").Say, onChange: () => void}} parts */
   constructor(state, { habit, world, url, renew, say, onChange }) {
     this.state = state;
     this.world = world;
@@ -29,7 +28,6 @@ export class Room {
     this.view = this.named(fromSnapshot(state.snapshot, world.steady(), state.history));
     this.press = pressing.atRest();
     this.fingers = { on: false, told: false, at: -Infinity, timer: null };
-    this.priceTimer = null;
     this.spoken = this.banner;
     this.line = new Line({
       url,
@@ -92,7 +90,7 @@ export class Room {
     const before = this.view;
     this.view = this.named(next);
     if (next.auction.price !== before.auction.price) this.sayPrice();
-    if (next.auction.extensions > before.auction.extensions) this.say("polite", words.extended(next));
+    if (next.auction.extensions > before.auction.extensions) this.say("polite", words.extended(next), "extended");
     this.told();
   }
 
@@ -132,7 +130,7 @@ export class Room {
     this.spoken = banner;
     if (isBack) return this.sayBack(banner);
     if (banner.urgent) this.say("urgent", words.aloud(banner));
-    else if (!this.view.pending) this.say("polite", words.aloud(banner));
+    else if (!this.view.pending) this.say("polite", words.aloud(banner), "state");
   }
 
   sayBack(/** @type {any} */ banner) {
@@ -141,12 +139,9 @@ export class Room {
   }
 
   sayPrice() {
-    if (this.priceTimer !== null || !this.link.live) return;
-    this.priceTimer = this.world.setTimeout(() => {
-      this.priceTimer = null;
-      const { label, text } = words.price(this.view);
-      this.say("polite", `${label} ${text}`);
-    }, PRICE_PAUSE_MS);
+    if (!this.link.live) return;
+    const { label, text } = words.price(this.view);
+    this.say("polite", `${label} ${text}`, "price");
   }
 
   // ── the bidder's side ──────────────────────────────────────────────────────────────────────
@@ -167,8 +162,14 @@ export class Room {
     this.touch(false);
   }
 
-  up() {
-    const { press, act, amount } = pressing.up(this.press, this.offer, this.now);
+  /** A key was pressed for the button: it always asks for a second press. */
+  byKey() {
+    this.down();
+    this.up({ ...this.offer, confirms: true });
+  }
+
+  up(offer = this.offer) {
+    const { press, act, amount } = pressing.up(this.press, offer, this.now);
     this.press = press;
     if (act === "moved") this.change(moved(this.view));
     if (act === "arm") this.say("urgent", t("lot.armed", { amount: words.cash(this.view, this.face.amount) }));
