@@ -340,6 +340,8 @@ def binds(lot: LotView, consumer_id: str) -> bool:
     bidder = lot.bidders.get(consumer_id)
     if bidder is None or not bidder.stands:
         return False
+    if lot.outcome == "sold_subject":  # it may still be sold to who led
+        return consumer_id in lot.holders
     if lot.now.state not in _BEFORE_THE_CLOSE:
         return lot.win_of(consumer_id) is not None
     # Behind a sealed bid may be the best; behind a bid of several that stand, one moves up.

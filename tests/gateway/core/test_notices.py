@@ -7,11 +7,15 @@ import pytest
 from engine.core.messages import (
     BidAccepted,
     BidderRegistered,
+    BidsUndone,
     CancelLot,
     CloseLot,
     Command,
     LotAdded,
+    LotReopened,
+    PublicState,
     SettleLot,
+    State,
 )
 from gateway.books.people import NOTICES
 from gateway.core.notices import (
@@ -100,6 +104,27 @@ def test_after_a_cancelation_everybody_has_lost() -> None:
     lost = [notice for notice in found if notice.kind == "lost"]
     assert [notice.consumer_id for notice in lost] == ["cons_ana", "cons_bo"]
     assert all(notice.figures == {"canceled": True} for notice in lost)
+
+
+def test_what_the_rostrum_takes_back_is_told_to_whose_it_was() -> None:
+    """Each bidder once, with the reason; who leads again where a lot is reopened; and nobody in
+    the room, who has left no address."""
+    after = PublicState(9, State.OPEN, 10_000, 11_000, None, 1, 1, "none", None, 0)
+    lot = Lot(LOT, "seq_k3f9", "test", "EUR", 2, "live", 1, {})
+    undone = (("cons_ada", "a1"), ("floor_12", "x"), ("cons_ada", "a2"), ("guest_1", "g"))
+    event = BidsUndone(AT, LOT, 2, undone, "misheard", after)
+    [notice] = notices_of(event, 9, lot, [])
+    assert (notice.kind, notice.consumer_id) == ("undone", "cons_ada")
+    said = wording("undone", about(reason="misheard", amounts={"price": "100.00 EUR"}))
+    assert said.subject == "Your bid on lot 12A was undone"
+    assert "Reason: misheard" in said.text
+    assert "100.00 EUR again, and nobody leads" in said.text
+    reopened = LotReopened(AT, LOT, "a bid was missed", after)
+    [notice] = notices_of(reopened, 9, lot, ["cons_bram"])
+    assert notice.figures == {"reason": "a bid was missed", "reopened": True, "price": 10_000}
+    said = wording("undone", about(reason="a bid was missed", reopened=True))
+    assert said.subject == "Lot 12A was reopened"
+    assert "Your bid leads at 120.00 EUR until somebody bids more." in said.text
 
 
 def test_only_what_the_house_decides_on_a_registration_is_told() -> None:

@@ -28,7 +28,10 @@ from engine.core.messages import (
     Hammer,
     LeaveConsole,
     LimitLowered,
+    LotAdded,
+    LotClosed,
     LotEvent,
+    LotSettled,
     LowerReserve,
     Open,
     Pass,
@@ -49,8 +52,9 @@ from engine.core.messages import (
     Unpause,
     Withdraw,
 )
-from gateway.core import frames, rostrum
+from gateway.core import frames, rostrum, webhooks
 from gateway.core.frames import Json
+from gateway.core.news import Offered, news_of
 from gateway.core.recount import Disagreement, Recount
 from gateway.core.rostrum import Reach
 from gateway.core.view import LotView
@@ -426,3 +430,49 @@ def test_another_reason_is_a_disagreement() -> None:
     room.log[place] = replace(room.log[place], reason="heard well")
     with pytest.raises(Disagreement, match="reason"):
         Recount().read(enumerate(room.log, 1), last=True)
+
+
+def test_what_programs_outside_are_told_of_a_live_lot() -> None:
+    """A left bid that is called is a bid; what is undone and reopened is an update."""
+    room = Saleroom()
+    room.bid("cons_ada", 20_000, "a1", "max")
+    room.does(Open())
+    room.does(FloorBid("room", 11_000))
+    room.does(Undo(2), "misheard")
+    room.does(FloorBid("phone", 40_000, 12))
+    room.does(Hammer(12, 40_000))
+    room.does(Reopen(), "a bid was missed")
+    lot = webhooks.Lot(LOT, SALE, "test", "EUR", 2, "live", 1, {})
+    told = []
+    for event in room.log:
+        if getattr(event, "auction_id", None) == LOT and not isinstance(event, LotAdded):
+            told += [(one.type, one.data) for one in webhooks.happenings(event, lot, b"")]
+    short = [(kind.rpartition(".")[2], data.get("bidAmount")) for kind, data in told]
+    assert short == [
+        ("opened", None),
+        ("placed", "100.00"),
+        ("placed", "120.00"),
+        ("updated", None),
+        ("placed", "400.00"),
+        ("closed", None),
+        ("updated", None),
+    ]
+    assert told[-1][1]["changedFields"] == ["status"]
+    assert told[3][1]["changedFields"] == ["currentHighBid"]
+    assert (lot.outcome, lot.winners, lot.price) == (None, (), 40_000)
+
+
+def test_what_a_live_lot_does_to_its_object_waits_for_the_settlement() -> None:
+    """It may be reopened until then: neither passed nor sold is told before."""
+    for last, outcome in ((Pass(), "passed"), (Withdraw(), "unlisted")):
+        room = Saleroom()
+        room.does(Open())
+        room.does(last, "as it was")
+        room.do(SettleLot(LOT))
+        lot = Offered("AUC1", "7", False, "AUC1", live=True, withdrawn=outcome == "unlisted")
+        told = {
+            type(event): [one.kind for one in news_of(event, lot, is_won=False)]
+            for event in room.log
+            if isinstance(event, LotClosed | LotSettled)
+        }
+        assert told == {LotClosed: [], LotSettled: [outcome]}
