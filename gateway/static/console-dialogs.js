@@ -7,7 +7,8 @@
  */
 
 import { html, nothing } from "./vendor/lit.js";
-import { DEFAULTS, printed } from "./console-keys.js";
+import { USUAL } from "./console-keys.js";
+import { printed } from "./keys.js";
 
 /** The open question, in the one dialog of the page. */
 export function dialog(desk) {
@@ -28,7 +29,6 @@ export function dialog(desk) {
 
 function input({ t }, /** @type {any} */ { name, label, value = "", kind = "text", options = null, optional = false }) {
   if (options) return html`<p class="field"><label for=${`q-${name}`}>${t(...label)}</label><select id=${`q-${name}`} name=${name}>${options.map((option) => html`<option value=${option.value} ?selected=${option.value === value}>${option.text}</option>`)}</select></p>`;
-  if (kind === "check") return html`<p class="check"><input id=${`q-${name}`} type="checkbox" name=${name}><label for=${`q-${name}`}>${t(...label)}</label></p>`;
   return html`<p class="field"><label for=${`q-${name}`}>${t(...label)}</label><input id=${`q-${name}`} name=${name} .value=${value} inputmode=${kind === "text" ? "text" : "decimal"} autocomplete="off" ?required=${!optional}></p>`;
 }
 
@@ -64,10 +64,10 @@ function submitted(desk, event) {
 /** Every key, to be changed or switched off. */
 function keys(desk) {
   const { t } = desk;
-  const { off, keys: used } = desk.keys;
-  return html`<p class="check"><input id="q-off" type="checkbox" .checked=${off} @change=${(event) => desk.setKeys({ ...desk.keys, off: event.target.checked })}><label for="q-off">${t("console.keys.off")}</label></p>
+  const { on, keys: used } = desk.keys;
+  return html`<p class="check"><input id="q-off" type="checkbox" .checked=${!on} @change=${(event) => desk.setKeys((keys) => keys.turn(!event.target.checked))}><label for="q-off">${t("console.keys.off")}</label></p>
     <p class="lbl">${t("console.keys.how")}</p>
-    <dl class="allkeys">${Object.keys(DEFAULTS).map((name) => html`<div><dt><label for=${`k-${name}`}>${t(`console.key.${name}`)}</label></dt>
-      <dd><input id=${`k-${name}`} readonly .value=${printed(used[name])} ?disabled=${name === "escape"} @keydown=${(event) => desk.rekey(event, name)}></dd></div>`)}</dl>
-    <p><button type="button" class="btn" @click=${() => desk.setKeys({ off: false, keys: { ...DEFAULTS } })}>${t("console.keys.reset")}</button></p>`;
+    <dl class="allkeys">${Object.keys(USUAL).map((name) => html`<div><dt><label for=${`k-${name}`}>${t(`console.key.${name}`)}</label></dt>
+      <dd><input id=${`k-${name}`} readonly .value=${printed(used[name])} @keydown=${(event) => desk.rekey(event, name)}></dd></div>`)}</dl>
+    <p><button type="button" class="btn" @click=${() => desk.setKeys((keys) => keys.reset())}>${t("console.keys.reset")}</button></p>`;
 }

@@ -6,7 +6,7 @@
  */
 
 import {
-  belowReserve, deskOf, hasLeader, hold, isOver, isSelling, isUnnamed, opensNext, rowOf, shownLot, waiting,
+  belowReserve, deskOf, hasLeader, hold, isOver, isSelling, opensNext, rowOf, shownLot, waiting,
 } from "./console-view.js";
 
 /** @typedef {[string, Record<string, any>?]} Said a key of the catalogue, and its parameters */
@@ -93,9 +93,9 @@ function armed(state, { cash, say }) {
 
 function heard(state) {
   const desk = deskOf(state);
-  if (!desk || !Number.isInteger(desk.heard)) return null;
-  const all = desk.heard >= desk.connected;
-  return all ? ["console.call.heard.all", { n: desk.connected }] : ["console.call.heard.some", { n: desk.heard, of: desk.connected }];
+  if (!desk || desk.canBid === 0) return null;
+  const { heard: n, canBid: of } = desk;
+  return n >= of ? ["console.call.heard.all", { n: of }] : ["console.call.heard.some", { n, of }];
 }
 
 function ending(state, { auction, cash, say }) {
@@ -209,4 +209,3 @@ export function warnButton(state, may) {
   if (auction.phase === "final_call") return { act: "final_call", on: false, label: ["console.act.final_call.given"] };
   return { act: "fair_warning", on, label: ["console.act.fair_warning"] };
 }
-export { isUnnamed };

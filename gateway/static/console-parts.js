@@ -4,11 +4,11 @@
  */
 
 import { LitElement, html, nothing, repeat, svg } from "./vendor/lit.js";
-import { printed } from "./console-keys.js";
 import { callLine, mainButton, tiles, warnButton } from "./console-lines.js";
 import {
   belowReserve, deskOf, hasLeader, hold, isOffStep, isOver, isSelling, isUnnamed, opensNext, reopenable, rowOf, shownLot, steps, undoable, waiting,
 } from "./console-view.js";
+import { printed } from "./keys.js";
 
 const icon = (/** @type {string} */ name) => html`<svg class="ico" aria-hidden="true"><use href=${`#i-${name}`}></use></svg>`;
 const LANES = ["room", "phone", "online", "left"];
@@ -16,14 +16,14 @@ const LANES = ["room", "phone", "online", "left"];
 /** A button that an act stands on: with its key, off where it may not be pressed. It stays in
  *  the order of the tab key when it is off, so that the hand finds it where it was. */
 function acts(desk, { name, cls, on, press, body, label = nothing }) {
-  const key = desk.keys.off ? null : desk.keys.keys[name];
+  const key = desk.keys.on ? desk.keys.keys[name] : null;
   return html`<button type="button" class=${cls} data-act=${name} aria-disabled=${on ? "false" : "true"} aria-label=${label}
     aria-keyshortcuts=${key ? shortcut(key) : nothing} @click=${() => on && press()}>
     ${key ? html`<kbd aria-hidden="true">${printed(key)}</kbd>` : nothing}${body}</button>`;
 }
 
 const shortcut = (/** @type {string} */ key) => (key.length === 1 ? key.toUpperCase() : key);
-const kbd = (desk, name) => (desk.keys.off ? nothing : html`<kbd aria-hidden="true">${printed(desk.keys.keys[name])}</kbd>`);
+const kbd = (desk, name) => (desk.keys.on ? html`<kbd aria-hidden="true">${printed(desk.keys.keys[name])}</kbd>` : nothing);
 
 // ── head ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -241,7 +241,7 @@ function asking(desk) {
   if (!desk.typing) {
     const on = desk.may && isSelling(state);
     return html`<button type="button" class="asking" id="asking" data-act="ask" aria-disabled=${on ? "false" : "true"} aria-label=${t("console.asking.label", { amount })}
-      aria-keyshortcuts=${desk.keys.off ? nothing : shortcut(desk.keys.keys.ask)} @click=${() => on && desk.typeAsking()}>${amount}</button>`;
+      aria-keyshortcuts=${desk.keys.on ? shortcut(desk.keys.keys.ask) : nothing} @click=${() => on && desk.typeAsking()}>${amount}</button>`;
   }
   return html`<form class="typed" @submit=${(event) => desk.ask(event)}><input id="ask" name="amount" inputmode="decimal" autocomplete="off" aria-labelledby="asks"
     @keydown=${(event) => event.key === "Escape" && desk.stopTyping()} @blur=${() => desk.stopTyping()}></form>`;
@@ -263,7 +263,7 @@ function stepper(desk) {
 
 function sized(desk, on, name, sign, label) {
   return html`<button type="button" class="btn" data-act=${name} aria-label=${label} aria-disabled=${on ? "false" : "true"}
-    aria-keyshortcuts=${desk.keys.off ? nothing : shortcut(desk.keys.keys[name])} @click=${() => on && desk.press(name)}>${sign}</button>`;
+    aria-keyshortcuts=${desk.keys.on ? shortcut(desk.keys.keys[name]) : nothing} @click=${() => on && desk.press(name)}>${sign}</button>`;
 }
 
 // ── the call line, the takes, the close ──────────────────────────────────────────────────────
@@ -371,6 +371,6 @@ function auto(desk) {
 function links(desk) {
   const { t, state } = desk;
   const held = state.control ? t("console.control.name", { name: state.control.name || state.control.by }) : t("console.control.free");
-  return html`<p class="links"><span id="control">${hold(state) === "ours" ? t("console.control.ours") : held}</span><a href=${`/room/${state.sale.id}`} target="_blank" rel="noopener">${t("console.projector")}</a><button type="button" class="keys" data-act="keys" aria-keyshortcuts=${desk.keys.off ? nothing : "?"} @click=${() => desk.press("keys")}>${t("console.keys")} ${kbd(desk, "keys")}</button></p>`;
+  return html`<p class="links"><span id="control">${hold(state) === "ours" ? t("console.control.ours") : held}</span><a href=${`/room/${state.sale.id}`} target="_blank" rel="noopener">${t("console.projector")}</a><button type="button" class="keys" data-act="keys" aria-keyshortcuts=${desk.keys.on ? shortcut(desk.keys.keys.keys) : nothing} @click=${() => desk.press("keys")}>${t("console.keys")} ${kbd(desk, "keys")}</button></p>`;
 }
 export { opensNext };

@@ -12,7 +12,7 @@ export const DOUBLE_MS = 250; // a finger that bounces is no second press
 export const ARMED_MS = 3000; // a raised hammer does not stay raised
 export const FINGER_MS = 10_000; // a finger of which nothing more is heard has gone
 
-const CARRIED = ["price", "askingBid", "paddle", "bidCount", "bidderCount", "reserve", "status", "closesAt"];
+const CARRIED = ["price", "askingBid", "paddle", "bidCount", "bidderCount", "reserve", "status", "closesAt", "phase", "channel"];
 const OVER = ["closed", "settling", "settled", "canceled"];
 const WAITS = ["draft", "scheduled", "paused"]; // for its turn; paused: sent back with its bids
 const NICE = [1, 2, 3, 5]; // steps a voice can carry, in every decade
@@ -37,7 +37,6 @@ export function begin(page) {
     ownSessions: page.ownSessions, // of this screen's earlier connections
     pending: null, // the one act that waits for its answer
     armed: null,
-    leaderless: {}, // auctionId → an undo has left nobody leading
     fingers: {}, // paddle → when last heard of
     said: null, // what the last press came to, where it needs words
   };
@@ -92,10 +91,11 @@ export const reopenable = (state) => state.lots.filter((row) => row.status === "
 /** Is the shown lot being sold: open, and in the ring? */
 export const isSelling = (state) => shownLot(state)?.auction.status === "open" && (state.ring === state.shown || state.ring === null);
 
-/** Does a bidder lead on the shown lot? */
+/** Does a bidder lead on the shown lot? After an undo nobody does: then no paddle is named, and
+ *  no channel on which a bidder may go without one. */
 export function hasLeader(state) {
-  const { auctionId, auction } = shownLot(state);
-  return auction.price !== null && (auction.paddle !== null || !state.leaderless[auctionId]);
+  const { price, paddle, channel } = shownLot(state).auction;
+  return price !== null && (paddle !== null || channel === "room" || channel === "phone");
 }
 
 /** Does somebody on the floor lead whose paddle nobody has said? */
@@ -233,23 +233,18 @@ function onPublic(state, frame) {
 
 /** What an event says beyond the values that every event carries. */
 function toldBy(frame) {
-  if (frame.type === "price") return { channel: frame.channel, phase: null };
-  if (frame.type === "fair_warning" || frame.type === "final_call") return { phase: frame.type };
-  if (frame.type === "closed") return { phase: null, outcome: frame.outcome };
-  if (["opened", "undone", "reopened"].includes(frame.type)) return { phase: null, outcome: null };
+  if (frame.type === "closed") return { outcome: frame.outcome };
+  if (frame.type === "opened" || frame.type === "reopened") return { outcome: null };
   return {};
 }
 
 /** What was said of the moment before is over when something happens. */
-function after(state, frame, before) {
-  const { type, auctionId } = frame;
-  const leaderless = type === "undone" ? true : type === "price" || type === "reopened" ? false : (state.leaderless[auctionId] ?? false);
-  const told = { ...state, leaderless: { ...state.leaderless, [auctionId]: leaderless } };
-  if (auctionId !== state.shown) return told;
-  const endsIt = ["price", "closed", "opened", "undone", "reopened"].includes(type) && told.said === before;
-  return endsIt ? { ...told, said: null } : told;
+function after(state, { type, auctionId }, before) {
+  if (auctionId !== state.shown || state.said !== before) return state;
+  return ENDS_WORDS.includes(type) ? { ...state, said: null } : state;
 }
 
+const ENDS_WORDS = ["price", "closed", "opened", "undone", "reopened"];
 const movesPrice = (before, now) => before.price !== now.price || before.paddle !== now.paddle || before.status !== now.status;
 
 /** A hammer raised over another price is down, and the room is told why. */

@@ -9,13 +9,14 @@ import { LitElement, html } from "./vendor/lit.js";
 import { say as speak } from "./announce.js";
 import { SaleClock } from "./clock.js";
 import { dialog } from "./console-dialogs.js";
-import { actOf, digitOf, isField, keep, recall, remap } from "./console-keys.js";
+import { digitOf, rostrumKeys } from "./console-keys.js";
 import { DeskLine } from "./console-line.js";
 import { mainButton, tiles, warnButton } from "./console-lines.js";
 import * as parts from "./console-parts.js";
 import {
   acting, begin, deskOf, hammer, hold, isOver, isSelling, isUnnamed, mayAct, nextLot, opensNext, reduce, reopenable, requeue, rowOf, saying, show, shownLot, standDown, steps, tick, undoable, waiting,
 } from "./console-view.js";
+import { isField } from "./keys.js";
 import { format, parse } from "./money.js";
 import { locale, t } from "./phrases.js";
 
@@ -34,7 +35,7 @@ const REFUSE_REASONS = ["console.why.too_late", "console.why.off_step"];
 const inWords = ([key, values]) => t(key, values);
 
 class LotConsole extends LitElement {
-  static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true }, keys: { state: true } };
+  static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true } };
 
   constructor() {
     super();
@@ -45,7 +46,7 @@ class LotConsole extends LitElement {
     this.clock = new SaleClock(() => performance.now(), page.now);
     /** @type {any} */
     this.state = begin({ ...page, ownSessions: recallSessions() });
-    this.keys = recall(localStorage);
+    this.keys = rostrumKeys(localStorage);
     this.phones = recallPhones(page.sale.id);
     this.typing = false;
     this.phoning = /** @type {number|false} */ (false); // since when a phone's line is asked for
@@ -416,26 +417,24 @@ class LotConsole extends LitElement {
   key(event) {
     if (this.question || this.state.watching) return;
     const line = this.phoning && !isField(event.target) ? digitOf(event) : null;
-    if (line !== null && !this.keys.off) return this.phone(line);
-    const name = actOf(event, this.keys, isField(event.target));
+    if (line !== null && this.keys.on) return this.phone(line);
+    const name = this.keys.actOf(event, isField(event.target));
     if (name === null || (event.target.closest?.("[role=radiogroup]") && event.key.startsWith("Arrow"))) return;
     event.preventDefault();
     this.press(name);
   }
 
-  setKeys(settings) {
-    this.keys = settings;
-    keep(localStorage, settings);
+  setKeys(change) {
+    change(this.keys);
+    this.requestUpdate();
   }
 
   rekey(event, name) {
-    if (["Tab", "Shift"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") return;
+    if (["Tab", "Shift", "Escape"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    const settings = remap(this.keys, name, event.key);
-    if (settings === null) return this.complain(["console.keys.taken", { key: event.key === " " ? t("console.keys.space") : event.key }]);
-    this.wrong = null;
-    this.setKeys(settings);
+    const had = this.keys.remap(name, event.key);
+    this.wrong = had ? null : ["console.keys.taken", { key: event.key === " " ? t("console.keys.space") : event.key }];
+    this.requestUpdate();
   }
 }
 
@@ -578,7 +577,7 @@ function ended(desk, row) {
   return t(sold ? "console.ask.reopen.sold" : "console.ask.reopen.passed", { lot: row.lotNumber, name: row.name, amount: row.price === null ? "" : desk.cash(row.price) });
 }
 
-/** A bid at another amount, for a paddle, by a left limit, or for the seller. */
+/** A bid at another amount, for a paddle, or for the seller; a left one for a paddle is a limit. */
 function otherBid(desk) {
   if (!desk.may) return;
   const { auction } = shownLot(desk.state);
@@ -586,18 +585,18 @@ function otherBid(desk) {
   const house = desk.state.houseBids !== "none" && auction.reserve === "not_met";
   desk.ask_({
     title: ["console.ask.bid"],
+    text: ["console.ask.bid.text"],
     fields: [
       { name: "channel", label: ["console.col.source"], value: "room", options: [...channels.map((name) => ({ value: name, text: t(`console.lane.${name}`) })), ...(house ? [{ value: "house", text: t("console.lane.house") }] : [])] },
       { name: "amount", label: ["console.col.amount"], value: desk.bare(auction.askingBid ?? auction.opening), kind: "number" },
       { name: "paddle", label: ["console.paddle.optional"], kind: "number", optional: true },
-      { name: "max", label: ["console.ask.bid.limit"], kind: "check" },
     ],
     confirm: ["console.act.bid"],
-    done: ({ channel, amount, paddle, max }) => {
+    done: ({ channel, amount, paddle }) => {
       const minor = desk.amountOf(amount);
       if (minor === null) return ["console.typed.unread"];
       if (paddle && !isPaddle(paddle)) return ["console.paddle.wrong"];
-      const fields = { channel: channel === "house" ? "room" : channel, amount: minor, ...(paddle ? { paddle: Number(paddle) } : {}), ...(max ? { max: true } : {}), ...(channel === "house" ? { house: true } : {}) };
+      const fields = { channel: channel === "house" ? "room" : channel, amount: minor, ...(paddle ? { paddle: Number(paddle) } : {}), ...(channel === "house" ? { house: true } : {}) };
       return desk.doing("bid", fields);
     },
   });

@@ -31,6 +31,11 @@ NOW = 1_795_000_000_000  # the saleroom's own clock, far from the one of this ma
 WAIT_S = 20
 TABLE = {"froms": [0, 2_000_000, 5_000_000], "steps": [100_000, 200_000, 500_000]}
 
+CARRIED = (
+    *("price", "askingBid", "paddle", "channel", "phase"),
+    *("bidCount", "bidderCount", "reserve", "status"),
+)
+
 Frame = dict[str, Any]
 
 _OPEN: Frame = {
@@ -179,16 +184,17 @@ class Desk:
 
     def event(self, kind: str, auction_id: str = LOT, **changes: Any) -> Frame:
         """The next public event of a lot, with what it changes; it is sent at once."""
+        if kind not in ("fair_warning", "final_call", "message"):
+            self.change(auction_id, phase=None)
         self.change(auction_id, **changes)
         self.seqs[auction_id] = seq = self.seqs.get(auction_id, 0) + 1
-        carried = ("price", "askingBid", "paddle", "bidCount", "bidderCount", "reserve", "status")
         auction = self.auctions[auction_id]
         frame = {
             "type": kind,
             "auctionId": auction_id,
             "seq": seq,
             "at": NOW,
-            **{name: auction[name] for name in carried},
+            **{name: auction[name] for name in CARRIED},
             "closesAt": None,
             **({"changed": changes} if kind == "updated" else {}),
             **changes,
@@ -267,7 +273,7 @@ class Desk:
             "waiting": [],
             "connected": 143,
             "canBid": 61,
-            "heard": 143,
+            "heard": 61,
             "control": {"session": f"s{self.sessions}", "by": "key_1", "name": "Ana"},
             "autoAccept": True,
             "step": None,

@@ -122,7 +122,7 @@ def _armed(page: Page, desk: Desk) -> None:
     page.clock.install()
     _open(page, desk)
     _arm(page)
-    _call(page, "Selling at €42,000 to 118 in the room. All 143 screens have heard.")
+    _call(page, "Selling at €42,000 to 118 in the room. All 61 bidders have heard.")
     expect(page.locator("[data-act=hammer]")).to_contain_text("Strike")
 
 
@@ -180,7 +180,15 @@ def _paused(page: Page, desk: Desk) -> None:
 
 def _nobody_leads(page: Page, desk: Desk) -> None:
     _open(page, desk)
-    desk.event("undone", price=4_000_000, askingBid=4_200_000, paddle=None, reason="x", toSeq=40)
+    desk.event(
+        "undone",
+        price=4_000_000,
+        askingBid=4_200_000,
+        paddle=None,
+        channel="online",
+        reason="x",
+        toSeq=40,
+    )
     _call(page, "Nobody leads. Ask again, or reinstate a bid.")
     expect(page.locator("[data-act=hammer]")).to_have_attribute("aria-disabled", "true")
 
@@ -278,7 +286,15 @@ def test_the_hammer_stays_where_it_is(page: Page, desk: Desk, size: tuple[int, i
     desk.price(12_500_000, 13_000_000, 207, "online")
     _call(page, "Hammer held")
     note()
-    desk.event("undone", price=None, askingBid=2_400_000, paddle=None, reason="x", toSeq=0)
+    desk.event(
+        "undone",
+        price=None,
+        askingBid=2_400_000,
+        paddle=None,
+        channel="online",
+        reason="x",
+        toSeq=0,
+    )
     _call(page, "Open at €24,000")
     note()
     desk.event("closed", status="closed", outcome="sold", **STANDS)
@@ -479,7 +495,14 @@ def test_pass_is_asked_where_the_lot_could_be_sold(page: Page, desk: Desk) -> No
     expect(page.get_by_role("dialog")).to_contain_text("Pass, although €42,000 could be sold?")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    desk.event("undone", price=3_400_000, askingBid=3_600_000, paddle=None, reserve="not_met")
+    desk.event(
+        "undone",
+        price=3_400_000,
+        askingBid=3_600_000,
+        paddle=None,
+        channel="online",
+        reserve="not_met",
+    )
     _call(page, "Nobody leads")
     page.keyboard.press("x")
     assert desk.next_act()["act"] == "pass"
@@ -510,7 +533,15 @@ def test_an_undone_bid_is_struck_through_and_can_be_reinstated(page: Page, desk:
     _open(page, desk)
     expect(page.locator("#log tr.void s")).to_have_text("€35,000")
     undone = {"bidId": "bid_41", "seq": 41, "amount": 4_200_000, "channel": "room", "paddle": 118}
-    desk.event("undone", price=4_000_000, askingBid=4_200_000, paddle=None, reason="x", toSeq=40)
+    desk.event(
+        "undone",
+        price=4_000_000,
+        askingBid=4_200_000,
+        paddle=None,
+        channel="online",
+        reason="x",
+        toSeq=40,
+    )
     desk.say_desk(bids=[{**undone, "at": 1, "state": "undone", "house": False}])
     page.get_by_role("button", name="Reinstate").click()
     act = desk.next_act()

@@ -28,8 +28,9 @@ const snapshot = (auction = {}, top = {}) => ({
 });
 const event = (type, seq, more = {}) => ({
   type, auctionId: LOT, seq, at: 1000 + seq, price: 4_200_000, askingBid: 4_400_000, paddle: 118, bidCount: 12, bidderCount: 4,
-  reserve: "met", status: "open", closesAt: null, ...more,
+  reserve: "met", status: "open", closesAt: null, channel: "room", phase: null, ...more,
 });
+const called = (type, seq, more = {}) => event(type, seq, { phase: type, ...more });
 const priceAt = (seq, price, paddle = 207, more = {}) => event("price", seq, { price, askingBid: price + 200_000, paddle, channel: "online", why: "bid", ...more });
 const bid = (seq, amount, more = {}) => ({ bidId: `b${seq}`, seq, amount, channel: "room", paddle: 118, at: 1, state: "standing", house: false, ...more });
 const desk = (more = {}) => ({
@@ -47,7 +48,7 @@ const VOICE = { now: 5000, cash: (n) => `€${n / 100}`, say: (said) => said[0] 
 const said = (state, link = LIVE) => callLine(state, link, VOICE).head[0];
 
 test("a lot with its events applied equals a fresh snapshot", () => {
-  const stale = selling(priceAt(42, 4_400_000), event("fair_warning", 43, { price: 4_400_000, askingBid: 4_600_000, paddle: 207 }));
+  const stale = selling(priceAt(42, 4_400_000), called("fair_warning", 43, { price: 4_400_000, askingBid: 4_600_000, paddle: 207, channel: "online" }));
   const fresh = play(begin(page()), welcome(), snapshot({ price: 4_400_000, askingBid: 4_600_000, paddle: 207, channel: "online", phase: "fair_warning" }, { seq: 43, at: 1043 }), desk());
   assert.deepEqual(shownLot(stale).auction, shownLot(fresh).auction);
   assert.equal(shownLot(stale).phaseAt, shownLot(fresh).phaseAt);
@@ -128,7 +129,7 @@ test("below the reserve the second press asks for a reason, and with an unnamed 
 });
 
 test("after an undo nobody leads until somebody bids", () => {
-  const undone = selling(event("undone", 42, { price: 4_000_000, askingBid: 4_200_000, paddle: null, reason: "wrong bidder", toSeq: 40 }));
+  const undone = selling(event("undone", 42, { price: 4_000_000, askingBid: 4_200_000, paddle: null, channel: "online", reason: "wrong bidder", toSeq: 40 }));
   assert.equal(hasLeader(undone), false);
   assert.equal(said(undone), "console.call.nobody");
   assert.equal(mainButton(undone, true, VOICE).on, false);
@@ -213,9 +214,9 @@ test("the steps offered are round ones around the table's, or the one that was s
 
 test("the calls come one after the other", () => {
   assert.equal(warnButton(selling(), true).act, "fair_warning");
-  assert.equal(warnButton(selling(event("fair_warning", 42)), true).act, "final_call");
-  assert.equal(warnButton(selling(event("fair_warning", 42), event("final_call", 43)), true).on, false);
-  assert.equal(warnButton(selling(event("fair_warning", 42), priceAt(43, 4_400_000)), true).act, "fair_warning");
+  assert.equal(warnButton(selling(called("fair_warning", 42)), true).act, "final_call");
+  assert.equal(warnButton(selling(called("fair_warning", 42), called("final_call", 43)), true).on, false);
+  assert.equal(warnButton(selling(called("fair_warning", 42), priceAt(43, 4_400_000)), true).act, "fair_warning");
 });
 
 test("the tiles say what would be taken", () => {
