@@ -68,6 +68,7 @@ _UNOPENED = {
     "bidderCount": 0,
     "reserve": "none",
 }
+_PRIVATE = ("reserveAmount", "leftBids", "check", "table")
 # What was bid on 214, the newest first, one of them taken back.
 BIDS = [
     (41, 4_200_000, "room", 118, "standing"),
@@ -357,7 +358,12 @@ class Desk:
         places = [lot["auctionId"] for lot in self.lots]
         at = places.index(self.ring) if self.ring else -1
         coming = [lot for lot in self.lots[at + 1 :] if lot["status"] == "scheduled"]
-        return {"lot": self.lots[at] if self.ring else None, "next": coming[0] if coming else None}
+        shown = [self.lots[at] if self.ring else None, coming[0] if coming else None]
+        public = [
+            lot and {name: value for name, value in lot.items() if name not in _PRIVATE}
+            for lot in shown
+        ]
+        return dict(zip(("lot", "next"), public, strict=True))
 
     async def _room(self, request: Request) -> Response:
         return rostrum.room_page({**self._state(), **self._shown()}, pages.Visit.of(request))
