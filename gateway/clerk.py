@@ -433,12 +433,15 @@ async def _seed(
     demo, now = house_keys.demo, await log.now()
     assert demo is not None
     await asyncio.to_thread(sessions.seed_demonstration, books, house_keys, now)
-    if not await asyncio.to_thread(archive.missing_auctions, engine, demo.auction_ids):
+    catalogue = demonstration.read_catalogue()
+    auction_ids = [*demo.auction_ids, *demonstration.evening_auction_ids(demo, catalogue)]
+    if not await asyncio.to_thread(archive.missing_auctions, engine, auction_ids):
         return
-    commands = demonstration.plan(demo, demonstration.read_catalogue(), now)
+    commands = demonstration.plan(demo, catalogue, now)
+    commands += demonstration.plan_evening(demo, catalogue)
     await enter(log, shards, commands, stopping)
     if not stopping.is_set():  # else perhaps only a part of it; the next start adds the rest
-        _log.info("the demonstration sale is in the log", sale=demo.sale_id)
+        _log.info("the demonstration is in the log", sale=demo.sale_id)
 
 
 if __name__ == "__main__":

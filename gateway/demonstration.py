@@ -1,6 +1,7 @@
-"""The demonstration sale: invented lots and bidders, put into the log like any others.
+"""The demonstration: invented lots and bidders, put into the log like any others.
 
-``plan`` says what a house would wish for; ``engine.entering`` wishes it.  Both may be done
+Two sales, one closed by the clock and one, in the evening, sold from the rostrum.  ``plan`` and
+``plan_evening`` say what a house would wish for; ``engine.entering`` wishes it.  All may be done
 again at any time: what is there already is refused by the engine and stays as it is, so that
 a start that was cut off half-way is made good by the next.
 """
@@ -21,7 +22,9 @@ from engine.core.messages import (
     Command,
     CreateSale,
     RegisterBidder,
+    SaleTerms,
     Terms,
+    sale_part,
 )
 from gateway.keys import Demo
 
@@ -74,15 +77,23 @@ class DemoLot(Struct, frozen=True):
     provenance: tuple[str, ...] = ()
 
 
-class _Shipped(Struct, frozen=True):
-    lots: list[DemoLot]
+class DemoEvening(Struct, frozen=True):
+    """The sale that is sold from the rostrum, with its lots in their order."""
+
+    name: str
+    buyers_premium: str  # percent, of the whole hammer price
+    tax_percent: str
+    conditions: str
+    conditions_version: str
+    lots: tuple[DemoLot, ...]
 
 
 class DemoCatalogue(Struct, frozen=True):
-    """``demonstration.json``: the sale and its lots, in their order."""
+    """``demonstration.json``: the sales and their lots, in their order."""
 
     sale: DemoSale
     lots: tuple[DemoLot, ...]
+    evening: DemoEvening
 
 
 def read_catalogue() -> DemoCatalogue:
@@ -107,10 +118,7 @@ def plan(demo: Demo, catalogue: DemoCatalogue, now_ms: int) -> list[Command]:
     serials = chain(demo.serials, repeat(None))
     return [
         CreateSale(demo.sale_id, sale.name, sale.currency, sale.exponent, registration="open"),
-        *(
-            RegisterBidder(demo.sale_id, bidder.consumer_id, "approved", bidder.paddle)
-            for bidder in demo.bidders
-        ),
+        *_seats(demo, demo.sale_id),
         *(
             AddLot(
                 auction_id, demo.sale_id, _terms(lot, now_ms, now_ms + end), _printed(lot, serial)
@@ -120,6 +128,49 @@ def plan(demo: Demo, catalogue: DemoCatalogue, now_ms: int) -> list[Command]:
             )
         ),
     ]
+
+
+def plan_evening(demo: Demo, catalogue: DemoCatalogue) -> list[Command]:
+    """Everything that makes the evening sale, in order: its lots open when a console says so."""
+    sale, evening, sale_id = catalogue.sale, catalogue.evening, evening_sale_id(demo)
+    terms = SaleTerms(
+        ((0, evening.buyers_premium),),
+        evening.tax_percent,
+        evening.conditions,
+        evening.conditions_version,
+    )
+    return [
+        CreateSale(sale_id, evening.name, sale.currency, sale.exponent, terms=terms),
+        *_seats(demo, sale_id),
+        *(
+            AddLot(auction_id, sale_id, _sold_live(lot), _printed(lot, None))
+            for auction_id, lot in zip(
+                evening_auction_ids(demo, catalogue), evening.lots, strict=True
+            )
+        ),
+    ]
+
+
+def evening_sale_id(demo: Demo) -> str:
+    """The evening sale's id: made of the first sale's, which keys.json names."""
+    return demo.sale_id + "evening"
+
+
+def evening_auction_ids(demo: Demo, catalogue: DemoCatalogue) -> list[str]:
+    """The ids of the evening's lots, in their order."""
+    part = sale_part(evening_sale_id(demo))
+    return [f"auction_{part}_{number}" for number in range(1, len(catalogue.evening.lots) + 1)]
+
+
+def _seats(demo: Demo, sale_id: str) -> list[Command]:
+    return [
+        RegisterBidder(sale_id, bidder.consumer_id, "approved", bidder.paddle)
+        for bidder in demo.bidders
+    ]
+
+
+def _sold_live(lot: DemoLot) -> Terms:
+    return Terms(lot.opening, _INCREMENTS, lot.reserve, format="live")
 
 
 def _ends(lots: int) -> list[int]:

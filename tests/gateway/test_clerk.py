@@ -21,7 +21,12 @@ from engine.streams import Log, Position, StreamError, keys_of
 from gateway import archive, clerk, keys
 from gateway.archive import Bookmark
 from gateway.clerk import BrokenHistory, Clerk, read_on
-from gateway.demonstration import plan, read_catalogue
+from gateway.demonstration import (
+    evening_auction_ids,
+    evening_sale_id,
+    plan,
+    read_catalogue,
+)
 from gateway.settings import read_gateway_settings
 from tests import servers
 from tests.gateway.decisions import (
@@ -552,8 +557,9 @@ async def test_the_demonstration_gets_into_the_log_once(
         await _decide_until(leaders, lambda: not _missing(store, demo))
         process.signal(signal.SIGTERM)
         assert process.ended() == 0, process.lines
-    assert [sale["sale_id"] for sale in held(store)["sales"]] == [demo.sale_id]
-    assert len(held(store)["registrations"]) == len(demo.bidders)
+    both = {demo.sale_id, evening_sale_id(demo)}
+    assert {sale["sale_id"] for sale in held(store)["sales"]} == both
+    assert len(held(store)["registrations"]) == 2 * len(demo.bidders)
     seqs = [leader.seq for leader in leaders]
     with open_clerk(data_dir, valkey, url, DEMO="1") as process:
         process.line_with("follows the log")
@@ -600,7 +606,8 @@ async def test_without_a_demonstration_the_house_stays_empty(
 
 
 def _missing(store: Engine, demo: keys.Demo) -> list[str]:
-    return archive.missing_auctions(store, demo.auction_ids)
+    evening = evening_auction_ids(demo, read_catalogue())
+    return archive.missing_auctions(store, [*demo.auction_ids, *evening])
 
 
 async def _decide_until(leaders: list[Leader], condition: Callable[[], bool]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from engine.core.messages import (
+    Act,
     AddLot,
     BidderRegistered,
     Command,
@@ -14,6 +16,7 @@ from engine.core.messages import (
     CreateSale,
     LotAdded,
     LotOpened,
+    Open,
     PlaceBid,
     RegisterBidder,
     State,
@@ -21,7 +24,14 @@ from engine.core.messages import (
 )
 from engine.core.sale import Shard, execute
 from gateway import demonstration, keys
-from gateway.demonstration import NotSeeded, plan, read_catalogue
+from gateway.demonstration import (
+    NotSeeded,
+    evening_auction_ids,
+    evening_sale_id,
+    plan,
+    plan_evening,
+    read_catalogue,
+)
 from gateway.settings import read_gateway_settings
 
 NOW = 1_795_000_000_000
@@ -116,9 +126,34 @@ def test_the_first_lots_are_of_objects(demo: keys.Demo, wishes: list[Command]) -
     assert serials == [*demo.serials, *[None] * (len(serials) - 8)]
 
 
+def test_the_evening_is_sold_from_the_rostrum(demo: keys.Demo) -> None:
+    """The engine agrees to the second sale too; its lots wait for a console, which opens them."""
+    catalogue, shard = read_catalogue(), Shard()
+    wishes = plan_evening(demo, catalogue)
+    events = [event for wish in wishes for event in execute(shard, wish, NOW)]
+    assert not [event for event in events if isinstance(event, CommandRefused)]
+    names = evening_auction_ids(demo, catalogue)
+    assert [event.auction_id for event in events if isinstance(event, LotAdded)] == names
+    assert len(names) == 12
+    assert {shard.lots[name].state for name in names} == {State.SCHEDULED}
+    execute(shard, Act(names[0], Open(), "1", "ana", "desk"), NOW)
+    assert shard.sales[evening_sale_id(demo)].ring == names[0]
+
+
+def test_the_evening_is_printed_in_full() -> None:
+    """Each of its lots has a description, an estimate, a history and photographs."""
+    folder = Path(demonstration.__file__).parent / "static" / "lots"
+    for lot in read_catalogue().evening.lots:
+        assert lot.description
+        assert lot.provenance
+        assert 0 < (lot.estimate_low or 0) < (lot.estimate_high or 0)
+        assert lot.photos
+        assert all((folder / photo).is_file() for photo in lot.photos)
+
+
 def test_more_lots_than_the_catalogue_has_are_not_made_up(demo: keys.Demo) -> None:
     """Keys of another version's demonstration are told, not half followed."""
     catalogue = read_catalogue()
-    few = demonstration.DemoCatalogue(catalogue.sale, catalogue.lots[:3])
+    few = structs.replace(catalogue, lots=catalogue.lots[:3])
     with pytest.raises(NotSeeded, match="3 lots"):
         plan(demo, few, NOW)
