@@ -11,7 +11,7 @@ import { say } from "./announce.js";
 import { plot, HEIGHT, WIDTH } from "./chart.js";
 import { countdown, milestone } from "./clock.js";
 import { Habit } from "./habit.js";
-import { Keys } from "./lot-keys.js";
+import { Keys } from "./keys.js";
 import { isSurprising, mark, parse } from "./money.js";
 import { locale, t } from "./phrases.js";
 import { GUARD_MS } from "./press.js";
@@ -26,6 +26,7 @@ const TICK_MS = 200;
 const LAST_MINUTE_MS = 60_000;
 const NEXT_LOT_MS = 5000;
 const JUMPS = 3;
+const KEYS = { bid: "b", maximum: "m", watch: "w" }; // off until they are asked for (WCAG 2.1.4)
 
 const state = JSON.parse(document.getElementById("state")?.textContent ?? "null");
 const titleEnd = document.title;
@@ -77,7 +78,7 @@ class LotRoom extends Part {
     this.shownSeconds = Infinity;
     this.wasOver = false;
     this.leavesAt = /** @type {number|null} */ (null); // when the next lot is gone to
-    this.keys = new Keys(localStorage);
+    this.keys = new Keys(localStorage, "fairwarning.keys.lot", KEYS);
     this.wasSlow = false;
     this.wasLink = false;
     this.linkedAt = -Infinity;
@@ -276,7 +277,7 @@ class LotRoom extends Part {
     const button = document.getElementById("keys");
     if (!button) return;
     const show = () => button.setAttribute("aria-checked", String(this.keys.on));
-    button.addEventListener("click", () => (this.keys.flip(), show()));
+    button.addEventListener("click", () => (this.keys.turn(!this.keys.on), show()));
     show();
   }
 
@@ -285,7 +286,7 @@ class LotRoom extends Part {
     const act = this.keys.actOf(event, Boolean(field));
     if (act === "bid") this.room.byKey();
     if (act === "maximum") this.toMaximum(event);
-    if (act === "away") this.putAway();
+    if (act === "escape") this.putAway();
     if (act === "watch") document.getElementById("watch")?.click();
   }
 
@@ -407,7 +408,7 @@ class LotRoom extends Part {
     const cash = (/** @type {number} */ amount) => words.cash(this.room.view, amount);
     const one = amounts.length === 1;
     const text = one ? t("lot.ask.right", { amount: cash(amounts[0]) }) : t("lot.ask.which");
-    this.question = { text, choices: amounts.map((amount) => [one ? t("lot.ask.yes") : cash(amount), amount]) };
+    this.question = { text, choices: amounts.map((amount) => /** @type {[string, number]} */ ([one ? t("lot.ask.yes") : cash(amount), amount])) };
     this.hint = t("lot.max.not-bid");
     say("urgent", text);
     this.requestUpdate();
