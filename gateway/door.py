@@ -40,6 +40,7 @@ from gateway.books.apikeys import ApiKey
 from gateway.books.store import BooksError
 from gateway.core.consumer import instant
 from gateway.core.problems import Problem, for_verifiers
+from gateway.languages import chosen_language
 from gateway.line import Answer, Unreachable
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ _LEFT_BEHIND: Final = _OF_CONNECTION | {
     b"x-publishable-key",
 }
 _NOT_PASSED_BACK: Final = _OF_CONNECTION | {b"date", b"server"}  # ours are written behind it
+_PREFERRED: Final = b"accept-language"
 _BODILESS: Final = (204, 304)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _NO_COUNTRY: Final = "XX"  # what the proxy writes where it does not know
@@ -276,7 +278,12 @@ def _passed_on(request: Request) -> list[tuple[bytes, bytes]]:
     for name, value in headers:
         if name == b"connection":  # and whatever else it says is the connection's
             left = left | {word.strip().lower() for word in value.split(b",")}
-    return [header for header in headers if header[0] not in left]
+    chosen = chosen_language(request)
+    if chosen is None:
+        return [header for header in headers if header[0] not in left]
+    # The reader's own choice is in a cookie, which stays behind: it goes for what is preferred.
+    passed = [header for header in headers if header[0] not in (*left, _PREFERRED)]
+    return [*passed, (_PREFERRED, chosen.encode())]
 
 
 def _length_said(request: Request) -> int | None:

@@ -46,11 +46,13 @@ def phrases_in(language: Language) -> Phrases:
 
 def language_of(request: Request) -> Language:
     """The language that this browser is answered in."""
+    return chosen_language(request) or preferred(request.headers.get("accept-language", ""))
+
+
+def chosen_language(request: Request) -> Language | None:
+    """The language that was chosen on this browser; None: none was."""
     chosen = request.cookies.get(COOKIE)
-    for language in LANGUAGES:
-        if language == chosen:
-            return language
-    return preferred(request.headers.get("accept-language", ""))
+    return next((language for language in LANGUAGES if language == chosen), None)
 
 
 async def choose(request: Request) -> Response:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -27,6 +28,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from verifier.core import matching, objects, serials
 from verifier.core.events import DAY_MS, shown_details
 from verifier.core.wire import Match
+from verifier.languages import LANGUAGES, LOCALES, Language, Words
 from verifier.registry.objects import Object
 from verifier.registry.owners import Person
 from verifier.registry.provenance import History
@@ -60,11 +62,18 @@ DESK_HEADERS: Final = {
 
 
 class House(NamedTuple):
-    """Whose pages these are."""
+    """Whose pages these are, and how they are read."""
 
     name: str
     public_url: str
     is_demonstration: bool  # it has no GS1 prefix of its own
+    language: Language = "en"
+    path: str = "/verify"  # of the page: where a change of language comes back to
+
+    @property
+    def words(self) -> Words:
+        """The reader's language."""
+        return Words(self.language)
 
     @property
     def host(self) -> str:
@@ -122,12 +131,13 @@ def verify_page(house: House, record: Record, visit: Visit) -> bytes:
         name=quote(answer.row.serial, safe=""),
         code=serials.grouped(answer.row.serial),
         visit=visit,
-        verdict=_verdict(record, visit),
+        verdict=_verdict(record, visit, house.words),
         pictures=record.pictures,
         angles=[one.angle for one in record.pictures if one.is_matchable],
-        timeline=_timeline(answer.checked.documents),
-        checks=_checks(answer),
+        timeline=_timeline(answer.checked.documents, house.words),
+        checks=_checks(answer, house.words),
         tier=matching.TIERS[answer.row.security_tier],
+        meaning="" if visit.photo is None else _meaning(visit.photo, house.words),
     )
 
 
@@ -290,54 +300,65 @@ _WARNINGS: Final = frozenset(
 )
 
 
-def _verdict(record: Record, visit: Visit) -> Verdict:
+def _verdict(record: Record, visit: Visit, say: Words) -> Verdict:
     answer = record.answer
-    said = [_sentence(one.words) for one in answer.verdict.evidence]
+    said = [say(_sentence(one.words)) for one in answer.verdict.evidence]
     match answer.verdict.status:
         case "invalid":
-            text = "The record behind this code fails our own checks. Do not rely on it."
-            return Verdict("bad", "Does not match our record", text, said)
+            text = say("The record behind this code fails our own checks. Do not rely on it.")
+            return Verdict("bad", say("Does not match our record"), text, said)
         case "revoked":
-            text = "The house does not stand by this record any more. Do not rely on it."
-            return Verdict("bad", "Revoked", text, said)
+            text = say("The house does not stand by this record any more. Do not rely on it.")
+            return Verdict("bad", say("Revoked"), text, said)
         case "caution":
-            why = [_sentence(one.words) for one in answer.verdict.evidence if one.kind in _WARNINGS]
-            return Verdict("careful", "Be careful", _assurance(record), why)
+            pieces = [one for one in answer.verdict.evidence if one.kind in _WARNINGS]
+            why = [say(_sentence(one.words)) for one in pieces]
+            return Verdict("careful", say("Be careful"), _assurance(record, say), why)
     if visit.is_label_refused:
-        why = ["The link on this label was not signed by the house"]
-        return Verdict("careful", "Be careful", _assurance(record), why)
+        why = [say("The link on this label was not signed by the house")]
+        return Verdict("careful", say("Be careful"), _assurance(record, say), why)
     if visit.photo is not None:
         tone, head = _PHOTO_HEADS[visit.photo.match]
-        text = _BY_PHOTO if answer.verdict.assurance == "object" else _NOT_BY_PHOTO
-        of_state, state = _of_state(answer)
-        return Verdict(tone, head, text, () if of_state == "match" else (state,))
-    tone, head = _of_state(answer)
-    return Verdict(tone, head, _assurance(record))
+        text = say(_BY_PHOTO if answer.verdict.assurance == "object" else _NOT_BY_PHOTO)
+        of_state, state = _of_state(answer, say)
+        return Verdict(tone, say(head), text, () if of_state == "match" else (state,))
+    tone, head = _of_state(answer, say)
+    return Verdict(tone, head, _assurance(record, say))
 
 
-def _assurance(record: Record) -> str:
+def _assurance(record: Record, say: Words) -> str:
     answer = record.answer
     if answer.verdict.status == "caution" and not answer.checked.intact:
-        return "The record's signatures hold, but something in it is not as it was signed."
+        return say("The record's signatures hold, but something in it is not as it was signed.")
     if answer.verdict.assurance == "object":
-        return _BY_TAG if answer.heard.status == "verified" else _BY_PHOTO
-    return _NOT_CHECKED if record.pictures else _NOT_CHECKED_BLIND
+        return say(_BY_TAG if answer.heard.status == "verified" else _BY_PHOTO)
+    return say(_NOT_CHECKED if record.pictures else _NOT_CHECKED_BLIND)
 
 
-def _of_state(answer: Answer) -> tuple[Tone, str]:
+def _of_state(answer: Answer, say: Words) -> tuple[Tone, str]:
     match answer.row.status:
         case "withdrawn":
-            return "note", "Withdrawn"
+            return "note", say("Withdrawn")
         case "sold":
-            return "note", "Sold, title has not passed yet"
+            return "note", say("Sold, title has not passed yet")
         case "transferred":
             passed = [
                 document["validFrom"]
                 for document in answer.checked.documents
                 if document["credentialSubject"]["eventType"] == "transferred"
             ]
-            return "note", f"Sold, title passed on {day(passed[-1])}"
-    return "match", "Matches our record"
+            on = day(passed[-1], say.language)
+            return "note", say("Sold, title passed on {day}", day=on)
+    return "match", say("Matches our record")
+
+
+def _meaning(match: Match, say: Words) -> str:
+    """What was compared, and what the verdict on a photograph means."""
+    if say.language == "en":
+        return match.meaning
+    points = say.counted("{n} point agrees", "{n} points agree", match.inliers)
+    angle = say.known(_spoken(match.angle))
+    return say(f"photo {match.match}", agreeing=points, angle=angle, anchors=match.anchors_found)
 
 
 # ── How it was checked ───────────────────────────────────────────────────────────────────
@@ -370,25 +391,34 @@ _SCAN_WORDS: Final[Mapping[str, tuple[bool | None, str]]] = {
 }
 
 
-def _checks(answer: Answer) -> list[Check]:
+def _checks(answer: Answer, say: Words) -> list[Check]:
     checked, said = answer.checked, answer.body
     count = said["provenance"]["event_count"]
-    entries = f"{count} entr{'y' if count == 1 else 'ies'}"
     log = said["log"]
     in_log = log is not None and log["included"]
-    sizes = f", which has {log['size']:,} entries" if log is not None else ""
+    good = say.counted
+    identity = said["cryptographic_identity"]
+    signed = good("Valid, {n} entry", "Valid, all {n} entries", count)
+    ordered = good("Complete, {n} entry in order", "Complete, {n} entries in order", count)
+    size = "In the signed log, which has {n} entry", "In the signed log, which has {n} entries"
+    logged = good(*size, log["size"]) if log is not None else ""
     return [
-        _check("Signatures", checked.signature_valid, f"Valid, all {entries}", "Not valid"),
-        _check("Chain", checked.chain_intact, f"Complete, {entries} in order", "Broken"),
-        _check("Public log", in_log, f"In the signed log{sizes}", "Not in the signed log"),
-        Check("Photographs", *_PHOTO_WORDS[said["cryptographic_identity"]["photo_binding"]]),
-        Check("Tag", *_TAG_WORDS[said["cryptographic_identity"]["tag_status"]]),
-        Check("Scans of this code", *_SCAN_WORDS[said["scan_risk"]]),
+        _check(say("Signatures"), checked.signature_valid, signed, say("Not valid")),
+        _check(say("Chain"), checked.chain_intact, ordered, say("Broken")),
+        _check(say("Public log"), in_log, logged, say("Not in the signed log")),
+        _found(say, "Photographs", _PHOTO_WORDS[identity["photo_binding"]]),
+        _found(say, "Tag", _TAG_WORDS[identity["tag_status"]]),
+        _found(say, "Scans of this code", _SCAN_WORDS[said["scan_risk"]]),
     ]
 
 
 def _check(name: str, holds: bool, good: str, bad: str) -> Check:
     return Check(name, holds, good if holds else bad)
+
+
+def _found(say: Words, name: str, found: tuple[bool | None, str]) -> Check:
+    holds, words = found
+    return Check(say(name), holds, say(words))
 
 
 # ── History ──────────────────────────────────────────────────────────────────────────────
@@ -428,26 +458,30 @@ class Line(NamedTuple):
     times: int
 
 
-def _timeline(documents: Sequence[Json]) -> list[Line]:
+def _timeline(documents: Sequence[Json], say: Words) -> list[Line]:
     """What happened, oldest first; the same thing several times on a day is one line."""
-    lines = [_line(document) for document in documents]
+    lines = [_line(document, say) for document in documents]
     return [line._replace(times=len(list(same))) for line, same in groupby(lines)]
 
 
-def _line(document: Json) -> Line:
+def _line(document: Json, say: Words) -> Line:
     subject = document["credentialSubject"]
     kind = subject["eventType"]
     iso = document["validFrom"][:10]
-    details = _public_words(shown_details(kind, subject["details"]))
-    return Line(iso, day(iso), _HAPPENED[kind], details, subject["actor"], 1)
+    details = _public_words(shown_details(kind, subject["details"]), say)
+    role = say.known(subject["actor"])
+    return Line(iso, day(iso, say.language), say(_HAPPENED[kind]), details, role, 1)
 
 
-def _public_words(details: Mapping[str, Any]) -> str:
+def _public_words(details: Mapping[str, Any], say: Words) -> str:
     if "hammerPrice" in details:
-        return f"for {_price(details['hammerPrice'], str(details.get('currency', '')))}"
+        price = _price(details["hammerPrice"], str(details.get("currency", "")), say.language)
+        return say("for {price}", price=price)
     if "lotNumber" in details:
-        return f"lot {details['lotNumber']}"
-    return f"number {details['catalogNumber']}" if "catalogNumber" in details else ""
+        return say("lot {lot}", lot=details["lotNumber"])
+    if "catalogNumber" in details:
+        return say("number {number}", number=details["catalogNumber"])
+    return ""
 
 
 class Entry(NamedTuple):
@@ -635,15 +669,21 @@ def _transfer(dossier: Dossier) -> Json:
 # ── Words ────────────────────────────────────────────────────────────────────────────────
 
 # How en-GB writes the currencies it does not write by their code.
+_GERMAN: Final = str.maketrans(",.", ".,")
 _MARKS: Final = {"EUR": "€", "GBP": "£", "USD": "US$", "JPY": "JP¥", "INR": "₹", "CNY": "CN¥"}
 
 
-def day(at: int | str) -> str:
+_MONTHS: Final = ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."]
+
+
+def day(at: int | str, language: Language = "en") -> str:
     """A day in UTC, of an instant in ms or as documents write it: ``27 Nov 2026``."""
     if isinstance(at, str):
         said = datetime.fromisoformat(at[:10])
     else:
         said = datetime.fromtimestamp(at // 1000, UTC)
+    if language == "de":
+        return f"{said.day}. {_MONTHS[said.month - 1]} {said.year}"
     return f"{said.day} {said:%b} {said.year}"
 
 
@@ -652,7 +692,7 @@ def moment(at: int) -> str:
     return f"{day(at)}, {datetime.fromtimestamp(at // 1000, UTC):%H:%M} UTC"
 
 
-def _price(amount: Any, currency: str) -> str:
+def _price(amount: Any, currency: str, language: Language = "en") -> str:
     """An amount in major units: cents only where there are any."""
     try:
         said = Decimal(amount)
@@ -661,6 +701,9 @@ def _price(amount: Any, currency: str) -> str:
     text = f"{said:,f}"
     whole, dot, cents = text.partition(".")
     shown = whole if not cents.strip("0") else whole + dot + cents
+    if language == "de":
+        mark = {"USD": "$", "JPY": "¥"}.get(currency, _MARKS.get(currency, currency))
+        return f"{shown.translate(_GERMAN)}\N{NO-BREAK SPACE}{mark}".rstrip()
     return _MARKS.get(currency, f"{currency}\N{NO-BREAK SPACE}".lstrip()) + shown
 
 
@@ -704,5 +747,19 @@ _templates.filters.update(spoken=_spoken, sentence=_sentence, day=day)
 _templates.globals.update(counted=_size, state_words=STATE_WORDS)
 
 
-def _render(template: str, **values: Any) -> bytes:
-    return _templates.get_template(template).render(**values).encode()
+def _render(template: str, *, house: House, **values: Any) -> bytes:
+    words = house.words
+    return (
+        _templates.get_template(template)
+        .render(
+            house=house,
+            t=words,
+            counted_in=words.counted,
+            known=words.known,
+            on=partial(day, language=house.language),
+            locale=LOCALES[house.language],
+            languages=LANGUAGES,
+            **values,
+        )
+        .encode()
+    )

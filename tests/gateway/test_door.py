@@ -133,6 +133,27 @@ async def test_what_is_not(path: str, web: httpx.AsyncClient, verifier: Verifier
 
 
 @pytest.mark.parametrize(
+    ("cookie", "said", "heard"),
+    [
+        ("lang=de", "en-GB,en;q=0.8", "de"),
+        ("other=1; lang=en", "de", "en"),
+        ("lang=de", None, "de"),
+        ("lang=xx", "de", "de"),
+        ("", "de-AT", "de-AT"),
+    ],
+)
+async def test_the_language_that_was_chosen_goes_for_the_one_that_is_preferred(
+    cookie: str, said: str | None, heard: str, web: httpx.AsyncClient, verifier: Verifier
+) -> None:
+    """The cookie itself stays behind."""
+    headers = {"cookie": cookie, **({} if said is None else {"accept-language": said})}
+    await web.get("/verify/AUC1", headers=headers)
+    [request] = verifier.heard
+    assert request.headers["accept-language"] == heard
+    assert "cookie" not in request.headers
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "/verify/a%2Fb%20c?x=%31&y=%2B+&x=2",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -18,10 +19,14 @@ from tests.verifier.api.house import House, Reader, house_of
 from tests.verifier.registry import desk
 from tests.verifier.registry.conftest import NOW, store
 from tests.verifier.software_tag import SoftwareTag
-from verifier import pages
+from verifier import languages, pages
+from verifier.api import pages as api_pages
+from verifier.core import confidence
+from verifier.core import events as written
+from verifier.core import objects as kinds
 from verifier.photographs.jobs import Score
 from verifier.photographs.workers import BadPicture, MatchingUnavailable
-from verifier.registry import labels, owners, tags
+from verifier.registry import labels, owners, tags, verification
 from verifier.registry import transfers as transfers_registry
 from verifier.registry.objects import Object
 from verifier.store import Store
@@ -80,7 +85,7 @@ def words(answer: httpx.Response) -> str:
     page = _Words(answer.text)
     assert sum(tag == "h1" for tag, _ in page.tags) == 1
     named = {attributes.get("for") for tag, attributes in page.tags if tag == "label"}
-    fields = [a for tag, a in page.tags if tag in ("input", "select")]
+    fields = [a for tag, a in page.tags if tag in ("input", "select") and a.get("type") != "hidden"]
     assert all(field["id"] in named for field in fields), "a field without a label"
     assert not any("style" in a or any(n.startswith("on") for n in a) for _, a in page.tags)
     return re.sub(r"\s+", " ", "".join(page.words))
@@ -723,3 +728,100 @@ async def test_a_tags_link_is_kept_by_nobody(house: House) -> None:
         way = await house.get(f"/01/09521234543213/21/{found.row.serial}{query}", key="missing")
         assert way.status_code == 307
         assert (way.headers.get("cache-control") == "no-store") is kept
+
+
+# ── In the reader's language ─────────────────────────────────────────────────────────────
+
+GERMAN = {"accept-language": "de-DE,de;q=0.9,en;q=0.5"}
+
+
+async def test_whoever_reads_german_gets_german(house: House) -> None:
+    """Verdict, record, checks and cautions; the title and the code stay as they are."""
+    found = desk.ready(house.verifier.store, NOW)
+    answer = await house.get(f"/verify/{found.row.serial}", key="missing", headers=GERMAN)
+    assert verdict(answer) == ("Stimmt mit unserem Eintrag überein", "match")
+    assert '<html lang="de-DE">' in answer.text
+    assert answer.headers["vary"] == "accept-language, cookie"
+    told = words(answer)
+    for said in ("Der Eintrag ist echt.", "Katalogisiert", "Gültig, alle", "Was das nicht beweist"):
+        assert said in told
+    assert found.row.title in told
+    assert not {"Record", "Compare", "Registered", "House"} & set(re.findall(r"\w+", told))
+    # The page is kept for a moment, for those who read the same language.
+    assert verdict(await look(house, found)) == ("Matches our record", "match")
+    again = await house.get(f"/verify/{found.row.serial}", key="missing", headers=GERMAN)
+    assert again.content == answer.content
+
+
+@pytest.mark.parametrize(
+    ("path", "head"),
+    [
+        ("/verify", "Einen Code prüfen"),
+        ("/verify/nobody", "Diesen Code gibt es bei uns nicht. Prüfen Sie die Buchstaben"),
+        ("/verify/a/b", "Nicht gefunden"),
+    ],
+)
+async def test_other_pages_in_german(house: House, path: str, head: str) -> None:
+    """Also those that say what is not there."""
+    answer = await house.get(path, key="missing", headers=GERMAN)
+    assert f"<h1>{head}</h1>" in answer.text
+    words(answer)
+
+
+def test_whatever_the_public_is_told_has_its_german() -> None:
+    """Each text of the tables and of the templates; and nothing is translated that nobody says."""
+    say = languages.Words("de")
+    evidence = [pages._sentence(term.words) for term in confidence.TERMS.values()]
+    for broken in (False, True):
+        found = confidence.Findings(not broken, not broken, not broken, revoked=True)
+        evidence += [pages._sentence(one.words) for one in confidence.judge(found).evidence]
+    tables = [
+        *evidence,
+        *(head for _, head in pages._PHOTO_HEADS.values()),
+        *pages._HAPPENED.values(),
+        *(words for table in (pages._TAG_WORDS, pages._PHOTO_WORDS, pages._SCAN_WORDS)
+          for _, words in table.values()),
+        *api_pages._NOT_COMPARED.values(),
+        *api_pages._BY_REASON.values(),
+        *(f"photo {match}" for match in pages._PHOTO_HEADS),
+    ]  # fmt: skip
+    for text in tables:
+        assert say(text)
+    names = [*written.ROLES.values(), written.PARTY, verification.COLLECTOR]
+    names += [one.capitalize() for one in kinds.CATEGORIES]
+    names += [pages._spoken(angle) for angles in kinds.REQUIRED_ANGLES.values() for angle in angles]
+    for name in names:
+        assert name in languages.german(), name
+    source = "".join(
+        path.read_text()
+        for folder in ("templates/*.html", "pages.py", "api/pages.py")
+        for path in Path(pages.__file__).parent.glob(folder)
+    )
+    source = re.sub(r'"\s*\n\s*"', "", source)  # a text that is written on two lines
+    said = {*tables, *names}
+    assert [text for text in languages.german() if text not in said and text not in source] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT, en;q=0.8", "de"),
+        ("fr, de;q=0.3, en;q=0.9", "en"),
+        ("en;q=0, de;q=0.1", "de"),
+        ("*", "en"),
+        ("x" * 10_000, "en"),
+        ("de;q=nonsense", "en"),
+    ],
+)
+def test_the_language_that_a_browser_asks_for(header: str, language: str) -> None:
+    """The one of ours that it prefers; English where it says nothing that can be read."""
+    assert languages.language_of(header) == language
+
+
+def test_german_days_and_prices() -> None:
+    """As they are written there."""
+    assert pages.day("2026-03-07T00:00:00Z", "de") == "7. März 2026"
+    assert pages._price("44000.50", "EUR", "de") == "44.000,50\N{NO-BREAK SPACE}€"
+    assert pages._price("4400000", "USD", "de") == "4.400.000\N{NO-BREAK SPACE}$"

@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from gateway import pages
+from tests.browser import looks
 from tests.browser.conftest import browser
 from tests.verifier.front import DESK_KEY, Front, register
 from tests.verifier.registry import desk
@@ -112,7 +113,7 @@ def test_nothing_runs_over_the_edge(page: Page, front: Front, vase: Object) -> N
             page.set_viewport_size({"width": width, "height": 800})
             over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert over <= 0, f"{path} at {width}"
-        for target in page.locator("button, input, select, .btn").all():
+        for target in page.locator("button, input:not([type=hidden]), select, .btn").all():
             box = target.bounding_box()
             assert box is not None
             assert box["height"] >= 44, f"{path}: {target}"
@@ -189,3 +190,44 @@ def test_a_wrong_key_is_told(page: Page, front: Front) -> None:
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("This key does not open the objects")
     expect(page.get_by_label("Operator key")).to_have_attribute("aria-invalid", "true")
+
+
+_SENT = """() => ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+  .filter((entry) => !entry.name.endsWith('.jpg'))
+  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)"""
+
+
+@pytest.mark.parametrize("language", ["en-GB", "de-DE"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_public_pages_keep_the_rules(
+    browser: Browser, front: Front, vase: Object, theme: str, language: str
+) -> None:
+    """WCAG 2.2 in both themes and languages; the longer language stays within its edges, too,
+    and a telephone has it in 30 kB."""
+    for path in (f"/verify/{vase.row.serial}", "/verify", "/verify/nobody"):
+        context, page, faults = _visitor(browser, color_scheme=theme, locale=language)
+        page.goto(front.url + path, wait_until="networkidle")
+        assert 0 < page.evaluate(_SENT) < LARGEST, path
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true })")
+        looks.keeps_the_rules(page)
+        looks.stays_within_its_edges(page)
+        context.close()
+        assert [fault for fault in faults if "404" not in fault] == []
+
+
+def test_a_photograph_is_compared_in_german(browser: Browser, front: Front, vase: Object) -> None:
+    """What is said meanwhile and what comes of it."""
+    context, page, faults = _visitor(browser, locale="de-DE")
+    page.goto(f"{front.url}/verify/{vase.row.serial}")
+    page.get_by_label("Foto", exact=True).set_input_files(VASE)
+    page.get_by_role("button", name="Vergleichen").click()
+    head = page.get_by_role("heading", level=1)
+    expect(head).to_have_text("Wahrscheinlich dasselbe Objekt")
+    expect(page.get_by_text("mit dem Foto des Hauses (Gesamtansicht) überein")).to_be_visible()
+    page.get_by_label("Foto", exact=True).set_input_files(
+        {"name": "a.txt", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    page.get_by_role("button", name="Vergleichen").click()
+    expect(page.get_by_role("status")).to_contain_text("Nicht verglichen. ")
+    context.close()
+    assert not faults

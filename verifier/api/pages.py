@@ -26,6 +26,7 @@ from verifier.api.answers import Kept
 from verifier.api.calls import Ask, Call, Raw
 from verifier.api.refusals import Refusal
 from verifier.core import links, tapped, wire
+from verifier.languages import Language, Words, language_of
 from verifier.pages import Dossier, Handover, House, Listed, Picture, Record, Sought, Visit
 from verifier.registry import (
     labels,
@@ -49,6 +50,7 @@ WRITE: Final = "provenance:write"
 
 _ASK_AGAIN: Final = {"cache-control": "no-cache"}
 _UNTOUCHED: Final = {"cache-control": "no-store"}
+_BY_READER: Final = {"vary": "accept-language, cookie"}  # the gateway's door reads the cookie
 _AN_HOUR: Final = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
 _TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 _FILES: Final = {path.name: path.read_bytes() for path in sorted(pages.STATIC.iterdir())}
@@ -97,7 +99,7 @@ async def enter(ask: Ask, query: CodeTyped) -> Raw:
     """A form for a code; with one, the way to its page."""
     code = query.code.strip()
     if not code:
-        return _page(pages.enter_page(_house(ask)), _ASK_AGAIN)
+        return _page(pages.enter_page(_public(ask)), _ASK_AGAIN)
     return _see_other(f"/verify/{quote(code, safe='')}", _ASK_AGAIN)
 
 
@@ -126,7 +128,7 @@ async def _usual(ask: Ask, row: Row[Any]) -> tuple[Kept, Literal["qr", "page"], 
         answer = await ask.registry(verification.verify, row.serial, ask.now)
         return await _kept(ask, answer, visit)
 
-    name = f"page {row.serial} {visit.is_elsewhere} {is_refused}"
+    name = f"page {row.serial} {visit.is_elsewhere} {is_refused} {_language(ask)}"
     kept = await ask.verifier.answers.of(name, ask.verifier.monotonic(), find)
     return kept, "page" if signature is None else "qr", "link_refused" if is_refused else ""
 
@@ -175,7 +177,8 @@ async def picture(ask: Ask, serial: str, angle: str) -> Raw:
 
 async def _kept(ask: Ask, answer: Answer, visit: Visit) -> Kept:
     shown = await ask.registry(_pictures, answer.row)
-    html = pages.verify_page(_house(ask), Record(answer, shown), visit)
+    house = _public(ask, f"/verify/{quote(answer.row.serial, safe='')}")
+    html = pages.verify_page(house, Record(answer, shown), visit)
     return structs.replace(public.kept_of(answer), body=html)
 
 
@@ -300,13 +303,13 @@ _BY_REASON: Final = {
 
 def refused(ask: Ask, refusal: Refusal) -> Raw:
     """What was asked by the public was not answered."""
-    house = _house(ask)
+    house = _public(ask)
     if refusal.code == "OBJECT_NOT_FOUND":
         html = pages.unknown_page(house, _typed(ask))
     elif refusal.code in ("NOT_FOUND", "METHOD_NOT_ALLOWED"):
         html = pages.nothing_page(house)
     else:
-        html = pages.unavailable_page(house, _when(refusal))
+        html = pages.unavailable_page(house, _when(refusal, house.words))
     return _page(html, _UNTOUCHED, refusal.status)
 
 
@@ -315,7 +318,8 @@ def not_compared(ask: Ask, refusal: Refusal) -> Raw:
     if refusal.code in ("OBJECT_NOT_FOUND", "METHOD_NOT_ALLOWED"):
         return refused(ask, refusal)
     back = f"/verify/{quote(_typed(ask), safe='')}#photo"
-    html = pages.not_compared_page(_house(ask), _about_photo(refusal), back)
+    house = _public(ask, back.partition("#")[0])
+    html = pages.not_compared_page(house, _about_photo(refusal, house.words), back)
     return _page(html, _UNTOUCHED, refusal.status)
 
 
@@ -325,7 +329,7 @@ def not_shown(ask: Ask, refusal: Refusal) -> Raw:
     if refusal.status == 401:
         failed = "error" in ask.request.query_params
         return _desk(pages.sign_in_page(house, failed=failed), 401)
-    head, why = _AT_THE_DESK.get(refusal.code, ("Not now", _when(refusal)))
+    head, why = _AT_THE_DESK.get(refusal.code, ("Not now", _when(refusal, house.words)))
     return _desk(pages.not_done_page(house, head, why, "/admin/objects"), refusal.status)
 
 
@@ -335,7 +339,8 @@ def not_taken(ask: Ask, refusal: Refusal) -> Raw:
         return not_shown(ask, refusal)
     back = f"/admin/objects/{quote(_typed(ask, 3), safe='')}#photographs"
     head = "The photograph was not taken in"
-    html = pages.not_done_page(_house(ask), head, _about_photo(refusal), back)
+    house = _house(ask)
+    html = pages.not_done_page(house, head, _about_photo(refusal, house.words), back)
     return _desk(html, refusal.status)
 
 
@@ -347,23 +352,25 @@ _AT_THE_DESK: Final = {
 }
 
 
-def _about_photo(refusal: Refusal) -> str:
+def _about_photo(refusal: Refusal, say: Words) -> str:
     details = refusal.details
     if isinstance(details, list) and (why := _BY_REASON.get(details[0].get("reason"))):
-        return why
+        return say(why)
     if refusal.code == "INVALID_FIELD":
-        return f"{refusal.message}."
-    return _NOT_COMPARED.get(refusal.code) or _when(refusal)
+        return say.known(f"{refusal.message}.")
+    known = _NOT_COMPARED.get(refusal.code)
+    return _when(refusal, say) if known is None else say(known)
 
 
-def _when(refusal: Refusal) -> str:
+def _when(refusal: Refusal, say: Words) -> str:
     """Why not now, and when again."""
     if refusal.code != "RATE_LIMITED":
-        return "Try again in a moment."
+        return say("Try again in a moment.")
     seconds = int(refusal.headers.get("Retry-After", "1"))
+    why = say("Too many questions came from your network.")
     if seconds < 100:
-        return f"Too many questions came from your network. Try again in {seconds} s."
-    return f"Too many questions came from your network. Try again in {-(-seconds // 60)} minutes."
+        return f"{why} {say('Try again in {n} s.', n=seconds)}"
+    return f"{why} {say('Try again in {n} minutes.', n=-(-seconds // 60))}"
 
 
 def _typed(ask: Ask, place: int = 2) -> str:
@@ -380,8 +387,17 @@ def _house(ask: Ask) -> House:
     return House(store.house, store.public_url, links.is_demonstration(store.gs1_prefix))
 
 
+def _public(ask: Ask, path: str = "/verify") -> House:
+    """The same for the public, who read it in their own language; *path*: of the page."""
+    return _house(ask)._replace(language=_language(ask), path=path)
+
+
+def _language(ask: Ask) -> Language:
+    return language_of(ask.request.headers.get("accept-language", ""))
+
+
 def _page(html: bytes, caching: dict[str, str], status: int = 200) -> Raw:
-    return Raw(html, "text/html", status, {**pages.PUBLIC_HEADERS, **caching})
+    return Raw(html, "text/html", status, {**pages.PUBLIC_HEADERS, **_BY_READER, **caching})
 
 
 def _desk(html: bytes, status: int = 200) -> Raw:

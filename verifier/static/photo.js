@@ -2,12 +2,12 @@
 //
 // A telephone's photograph has megabytes, and where it was taken is written in it.  Here it is
 // drawn anew, upright and as small as the comparison needs; nothing but pixels is left.  What
-// the page answers is the server's own page, taken over whole.  Without this module the form is
+// the page answers is the server's own page, taken over whole; what is said meanwhile stands in
+// the form, in the reader's language.  Without this module the form is
 // sent as it is, and the answer is the same.
 
 const LONGEST_SIDE = 1600; // pixels; the comparison looks at 800
 const QUALITY = 0.88;
-const TRY_AGAIN = "Cannot check right now. Nothing was compared; try again in a moment.";
 
 /** The photograph, made small; as it was where this browser cannot read or draw it. */
 async function prepared(file) {
@@ -38,9 +38,9 @@ function send(form, photo, tell) {
     request.responseType = "document";
     request.timeout = 90_000;
     request.upload.onprogress = (sent) => {
-      if (sent.lengthComputable) tell(`Sending, ${Math.floor((100 * sent.loaded) / sent.total)} %`);
+      if (sent.lengthComputable) tell(form.dataset.sending.replace("{n}", String(Math.floor((100 * sent.loaded) / sent.total))));
     };
-    request.upload.onload = () => tell("Checking");
+    request.upload.onload = () => tell(form.dataset.checking);
     request.onload = () => resolve({ good: request.status === 200, page: request.response });
     request.onerror = request.ontimeout = () => reject(new Error("no answer"));
     request.send(body);
@@ -75,14 +75,14 @@ function begin() {
     if (isSending || file === undefined) return;
     isSending = true;
     button.setAttribute("aria-disabled", "true");
-    tell("Preparing the photograph");
+    tell(form.dataset.preparing);
     try {
       const { good, page } = await send(form, await prepared(file), tell);
       const why = page?.querySelector("[data-why]");
       if (good) show(page);
-      else tell(why === null || why === undefined ? TRY_AGAIN : `Not compared. ${why.textContent}`);
+      else tell(why === null || why === undefined ? form.dataset.again : `${form.dataset.not}. ${why.textContent}`);
     } catch {
-      tell(TRY_AGAIN);
+      tell(form.dataset.again);
     }
     isSending = false;
     button.removeAttribute("aria-disabled");
