@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast, get_args
 
 import structlog
 
@@ -61,6 +61,13 @@ SLICE = 128  # events folded and sent before the sockets get their turn
 BLOCK_MS = 1_000
 CLOCK_READ_EVERY_S = 2.0
 LEADER_POLL_S = 0.05  # a lease is renewed eight times a second
+
+_Told = BidAccepted | LotEvent | LimitLowered | BidsLapsed
+_OfLot = BidAnswer | _Told
+_OfSale = RingMoved | ConsoleTaken | AutoAcceptSet
+# Sets, for every event is looked up in them.
+_TOLD = frozenset(get_args(_Told))
+_SHOWN = frozenset(get_args(_OfLot | _OfSale))
 
 Key = tuple[str, str, str, int, str, str]  # auction, consumer, cmd_id and what was bid
 Wish = tuple[str, str, str, Deed]  # auction, the console's key, cmd_id and what was wished for
@@ -185,14 +192,16 @@ class Feed:
         # A bidder's own result comes before what everybody is told of it.
         if isinstance(event, BidAnswer):
             self._answer(self.saleroom.lots[event.auction_id], event)
-        if isinstance(event, BidAccepted | LotEvent | LimitLowered | BidsLapsed):
+        kind = type(event)
+        if kind in _TOLD:
+            assert isinstance(event, _Told)
             self.hub.deliver(self.saleroom.lots[event.auction_id], event)
         elif isinstance(event, ActDecided):
             self._perform(place, event)
         elif isinstance(event, CommandTaken | CommandRefused):
             for asked in self._asked.pop((event.subject, event.by, event.cmd_id), ()):
                 asked.hears(event)
-        if self.rostrum is not None:
+        if self.rostrum is not None and kind in _SHOWN:
             self._show(self.rostrum, event)
 
     def _perform(self, place: int, event: ActDecided) -> None:
@@ -205,9 +214,10 @@ class Feed:
             performer.performed(event)
 
     def _show(self, rostrum: Rostrum, event: Event) -> None:
-        if isinstance(event, RingMoved | ConsoleTaken | AutoAcceptSet):
+        if isinstance(event, _OfSale):
             rostrum.sale_changed(event.sale_id)
-        elif isinstance(event, BidAnswer | LotEvent | LimitLowered | BidsLapsed):
+        else:
+            assert isinstance(event, _OfLot)
             rostrum.lot_changed(event.auction_id)
 
     def _answer(self, lot: LotView, event: BidAnswer) -> None:

@@ -333,6 +333,8 @@ def money_of(sale: SaleView, terms: Terms) -> tuple[str, int]:
     return terms.currency or sale.created.currency, exponent
 
 
+_OfWaiting = BidWaiting | BidRefused | BidsLapsed | ActDecided
+_OF_WAITING = frozenset(get_args(_OfWaiting))
 _ENDED = (State.SETTLED, State.CANCELED, State.WITHDRAWN)
 _BEFORE_THE_CLOSE = (State.SCHEDULED, State.OPEN, State.PAUSED)
 
@@ -374,7 +376,8 @@ class Saleroom:
             self._add(shard, event)
         elif isinstance(event, LimitLowered):
             self._lower(place, event)
-        elif isinstance(event, BidWaiting | BidRefused | BidsLapsed | ActDecided):
+        elif kind in _OF_WAITING:
+            assert isinstance(event, _OfWaiting)
             self._fold_waiting(place, event)
         elif isinstance(event, RingMoved):
             self.sales[event.sale_id].ring = event.auction_id
@@ -487,9 +490,7 @@ class Saleroom:
         lot.keep(place, event)
         lot.silent[event] = lot.now
 
-    def _fold_waiting(
-        self, place: int, event: BidWaiting | BidRefused | BidsLapsed | ActDecided
-    ) -> None:
+    def _fold_waiting(self, place: int, event: _OfWaiting) -> None:
         """Bids that wait for the rostrum, and what becomes of those that it does not take."""
         lot = self.lots.get(event.auction_id)
         if lot is None:
