@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from gateway.lotpage import Place
 from tests.browser import looks
@@ -86,6 +87,8 @@ def _event(kind: str, **more: Any) -> Callable[[Play], None]:
     def bring(play: Play) -> None:
         play.open(**(LIVE if more.pop("live", False) else {}))
         play.hear(play.room.event(kind, 42, **more))
+        if kind == "extended":  # the banner does not tell
+            expect(play.page.locator("#note")).to_contain_text("extended once")
 
     return bring
 
@@ -146,7 +149,7 @@ STATES = (
     State("final call", _event("final_call", live=True), ("Final call",), "Bid €44,000",
           "urgent", "Final call"),
     State("extended", _event("extended", extensions=1, closesAt=NOW + 90_000),
-          ("Paddle 118 in the room leads",), "Bid €44,000", "polite", "extended once"),
+          ("Paddle 118",), "Bid €44,000", "polite", "extended once"),
     State("maximum working",
           lambda p: p.open(paddle=207, channel="online", you={**LEADS, "max": 5_200_000}),
           ("You lead", "Your maximum bids for you, up to €52,000"), "You lead at €42,000"),
