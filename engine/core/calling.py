@@ -643,7 +643,7 @@ def evolve_lapsed(lot: Lot, event: BidsLapsed) -> None:
             code=event.code,
             waiting=False,
         )
-        lots.remember_refusal(bidder, cmd_id, answer)
+        lots.evolve_refused(lot, BidRefused(lot.auction_id, consumer_id, cmd_id, answer))
 
 
 def evolve_lowered(lot: Lot, event: LimitLowered) -> None:

@@ -712,13 +712,8 @@ def evolve_refused(lot: Lot, event: BidRefused) -> None:
     bidder = lot.bidders.get(event.consumer_id)
     if bidder is None:
         bidder = lot.bidders[event.consumer_id] = Bidder()
-    remember_refusal(bidder, event.cmd_id, event.answer)
-
-
-def remember_refusal(bidder: Bidder, cmd_id: str, answer: Answer) -> None:
-    """Keep a refusal for its retry; of many the latest."""
-    bidder.answers[cmd_id] = answer
-    bidder.refused.append(cmd_id)
+    bidder.answers[event.cmd_id] = event.answer
+    bidder.refused.append(event.cmd_id)
     if len(bidder.refused) > REFUSALS_KEPT:
         del bidder.answers[bidder.refused.pop(0)]
 

@@ -106,7 +106,7 @@ FAULTS = [
     Fault("the kind is no content", "bidding", " and known.kind == bid.kind", ""),
     Fault("one refusal too few is kept", "lot", "if len(bidder.refused) > REFUSALS_KEPT:", "if len(bidder.refused) >= REFUSALS_KEPT:"),
     Fault("one refusal too many is kept", "lot", "if len(bidder.refused) > REFUSALS_KEPT:", "if len(bidder.refused) > REFUSALS_KEPT + 1:"),
-    Fault("a refusal takes a public seq", "lot", "    remember_refusal(bidder, event.cmd_id, event.answer)\n", "    remember_refusal(bidder, event.cmd_id, event.answer)\n    lot.seq += 1\n"),
+    Fault("a refusal takes a public seq", "lot", "    bidder.refused.append(event.cmd_id)\n", "    bidder.refused.append(event.cmd_id)\n    lot.seq += 1\n"),
     Fault("a silent raise takes a public seq", "bidding", "_after_limit(lot, price, why is not None,", "_after_limit(lot, price, True,"),
     Fault("a bidder counts with every bid", "bidding", "lot.bidder_count + is_new", "lot.bidder_count + 1"),
     Fault("nobody is told that the price moved", "bidding", "bid.seen is not None and bid.seen < lot.seq", "False"),

@@ -1,8 +1,7 @@
 """Random live sales, decided by the engine and by a clerk with a ledger: the same, step by step.
 
 And whatever a script does: the price falls by nothing but an undo, after which nobody leads;
-the hammer falls once, for the leader and at the price; no left bid goes over its limit, and
-none of it is public before it is bid.
+the hammer falls once, for the leader and at the price; no left bid goes over its limit.
 """
 
 from __future__ import annotations
