@@ -22,6 +22,7 @@ from engine.clock import LogClock
 from engine.core.messages import BidRefused, Mode, PlaceBid, State
 from engine.streams import Log
 from gateway import (
+    account,
     archive,
     bidding,
     browsers,
@@ -440,6 +441,7 @@ def build(gateway: Gateway) -> Starlette:
             *catalogue.routes(),
             *admin.routes(),
             *registration.routes(),
+            *account.routes(),
             *browsers.routes(),
             *sign_in.routes(),
             *languages.routes(),

@@ -187,10 +187,11 @@ def sale_of(gateway: Gateway, sale_id: str) -> SaleView | None:
 def lot_of(gateway: Gateway, auction_id: str) -> LotView | None:
     """The lot of this id, if it is for these pages."""
     lot = gateway.saleroom.lot(auction_id)
-    return lot if lot is not None and _is_shown(gateway, lot) else None
+    return lot if lot is not None and is_shown(gateway, lot) else None
 
 
-def _is_shown(gateway: Gateway, lot: LotView) -> bool:
+def is_shown(gateway: Gateway, lot: LotView) -> bool:
+    """Is the lot for these pages?"""
     return lot.sale.created.mode == gateway.mode_of_pages and lot.terms.tokens is None
 
 

@@ -1,52 +1,49 @@
 """One bidder's own part of the sales: where they stand on each lot, and what binds them.
 
-Pure: views in, groups out.  A sealed bid stays closed: of it nothing is known here before all
-is settled.  Leaves to others: words, prices with premium, and whether something was paid.
+Pure.  Where a lot is listed is read from what the live protocol tells the bidder themselves, so
+that the page as it is written and as ``static/own.js`` keeps it agree.  Leaves to others: words,
+and whether something was paid.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args
 
 from engine.core.messages import State
-from gateway.core.view import LotView, Saleroom, SaleView
+from gateway.core.view import SEALED, Saleroom, SaleView
 
 Group = Literal["leading", "outbid", "sealed", "won", "lost", "watching"]
-GROUPS: Final[tuple[Group, ...]] = get_args(Group)
+GROUPS: Final[tuple[Group, ...]] = get_args(Group)  # as they follow each other on the page
 
-_OVER: Final = (State.CLOSED, State.SETTLING, State.SETTLED, State.CANCELED, State.WITHDRAWN)
+_SOLD: Final = ("sold", "sold_subject")
+_STILL_BOUND: Final = (State.OPEN, State.PAUSED)
 
 
-def group_of(lot: LotView, consumer_id: str) -> Group | None:
-    """Where a bidder's page lists the lot; None: they have not bid on it."""
-    bidder = lot.bidders.get(consumer_id)
-    if bidder is None or not bidder.stands:
+def group(auction: Mapping[str, Any], you: Mapping[str, Any]) -> Group | None:
+    """Where a bidder's page lists a lot, from a snapshot of theirs; None: they have no bid."""
+    standing, status = you["status"], auction["status"]
+    if standing == "NOT_BID":
         return None
-    if lot.now.state in _OVER:
-        return "won" if _is_winner(lot, consumer_id) else "lost"
-    if lot.is_sealed:
+    if status == "settled":
+        return "won" if standing == "WON" else "lost"
+    if status == "canceled":
+        return "lost"
+    if auction["format"] in SEALED:  # nobody is told before all is settled
         return "sealed"
-    return "leading" if consumer_id in lot.holders else "outbid"
-
-
-def _is_winner(lot: LotView, consumer_id: str) -> bool:
-    # A sealed auction says nothing before all is settled.
-    if lot.is_sealed and lot.now.state is not State.SETTLED:
-        return False
-    return lot.now.state is not State.CANCELED and lot.win_of(consumer_id) is not None
+    leads = standing == "WINNING"
+    if status in ("closed", "settling"):
+        return "won" if leads and auction["outcome"] in _SOLD else "lost"
+    return "leading" if leads else "outbid"
 
 
 def committed(saleroom: Saleroom, sale: SaleView, consumer_id: str) -> int:
     """What a bidder has won in a sale, with the limits that they lead with: of their limit in
     the sale so much is taken."""
+    lots = (saleroom.lots[auction_id] for auction_id in sale.auction_ids)
     leads = (
         lot.bidders[consumer_id].limit
-        for lot in _lots(saleroom, sale)
-        if group_of(lot, consumer_id) == "leading"
+        for lot in lots
+        if consumer_id in lot.holders and lot.now.state in _STILL_BOUND
     )
     return saleroom.won(sale, consumer_id) + sum(leads)
-
-
-def _lots(saleroom: Saleroom, sale: SaleView) -> Iterable[LotView]:
-    return (saleroom.lots[auction_id] for auction_id in sale.auction_ids)

@@ -8,7 +8,8 @@
 
 import { face } from "./cards.js";
 import { SaleClock } from "./clock.js";
-import { Follower, lineOf, world } from "./follow.js";
+import { Follower, lineOf, storage, world } from "./follow.js";
+import { Keys, isField } from "./keys.js";
 import { format } from "./money.js";
 import { locale, t } from "./phrases.js";
 import { houseTime } from "./times.js";
@@ -122,21 +123,13 @@ async function star(/** @type {SubmitEvent} */ event) {
   /** @type {HTMLInputElement} */ (form.elements.namedItem("on")).value = watching ? "0" : "1";
 }
 
-/** "/" leads to the search, but for who is typing, and for who has switched keys off. */
+/** "/" leads to the search; it is switched off on the bidder's own page. */
+const keys = new Keys(storage(), "fairwarning.keys.catalogue", { search: "/" }, true);
+
 function key(/** @type {KeyboardEvent} */ event) {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (/** @type {HTMLElement} */ (event.target).closest("input,select,textarea,[contenteditable]")) return;
-  if (keysAreOff()) return;
+  if (keys.actOf(event, isField(event.target)) !== "search") return;
   event.preventDefault();
   $("q").focus();
-}
-
-function keysAreOff() {
-  try {
-    return localStorage.getItem("fairwarning.keys") === "off";
-  } catch {
-    return false; // nothing is kept here, so nothing was switched off
-  }
 }
 
 document.addEventListener("submit", star);

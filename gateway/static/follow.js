@@ -202,3 +202,12 @@ export function world() {
 export function lineOf(/** @type {Location} */ place) {
   return `${place.protocol === "https:" ? "wss" : "ws"}://${place.host}/ws`;
 }
+
+/** Where this browser keeps things; null where it keeps nothing. */
+export function storage() {
+  try {
+    return localStorage;
+  } catch {
+    return null; // reading the name alone is refused
+  }
+}

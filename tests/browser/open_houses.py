@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import email
+import email.policy
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.core.messages import Command
 from gateway.keys import DemoBidder
 from tests.integration.open_house import House, Person, house_in
+from tests.processes import until
 
 SETTINGS = {"DEMO": "1", "HTTP_RATE": "0", "OTP_RATE": "0", "BID_RATE": "0"}
 
@@ -50,9 +52,20 @@ def bid(house: House, who: int, auction_id: str, amount: float, **more: Any) -> 
     assert answer.status_code == 200, answer.text
 
 
-def wish(house: House, *commands: Command) -> None:
-    """Enter commands of the house."""
-    asyncio.run(house.wish(*commands))
+def mailed_code(house: House, address: str) -> str:
+    """The code in the newest mail to this address."""
+    codes: list[str] = []
+
+    def has_come() -> bool:
+        for file in sorted((house.data_dir / "mail").glob("*.eml")):
+            mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+            found = re.search(r"\b\d{6}\b", mail.get_content())
+            if address in mail["To"] and found is not None:
+                codes.append(found[0])
+        return bool(codes)
+
+    until(has_come, "the mail with the code")
+    return codes[-1]
 
 
 def said(house: House, method: str, path: str, body: Any = None) -> Any:
