@@ -25,6 +25,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from gateway import scripts
 from gateway.core.instants import format_instant
 from gateway.core.money import format_money, format_range
 from gateway.core.phrases import LANGUAGES, LOCALES, Language
@@ -99,8 +100,9 @@ def render(
 
     Beside *values* a template has ``visit`` and what speaks its language: ``t`` (a phrase),
     ``money`` (minor units, currency, exponent), ``money_range`` (two of them), ``moment`` (an
-    instant, as ``<time>``, in a zone), ``iso`` (an instant for such an element), and
-    ``embedded`` (a value as the JSON of a data block).
+    instant, as ``<time>``, in a zone), ``iso`` (an instant for such an element),
+    ``script`` (where a module of the page is served from), and ``embedded`` (a value as the
+    JSON of a data block).
     """
     phrases = phrases_in(visit.language)
     html = _templates.get_template(template).render(
@@ -111,6 +113,7 @@ def render(
         money_range=partial(format_range, language=visit.language),
         moment=partial(_moment, language=visit.language),
         iso=_iso,
+        script=partial(scripts.url_of, STATIC),
         embedded=embedded,
         words_of=lambda areas: embedded(phrases.of(("common", *areas))),
         **values,
