@@ -50,6 +50,7 @@ from sqlalchemy import (
     delete,
     event,
     make_url,
+    or_,
     select,
     text,
     update,
@@ -333,6 +334,32 @@ class OwnBid:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class HouseBid:
+    """A bid that the auctioneer made for the consignor: private until the sale is over."""
+
+    auction_id: str
+    at: int
+    amount: int
+    undone_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PastDeed:
+    """What a console did that is asked about afterwards."""
+
+    auction_id: str
+    at: int
+    by: str  # the console's key
+    act: str
+    reason: str
+    price: int | None  # after it
+
+
+# What goes into the register of a sale; a hammer only where it needed a reason.
+_REGISTERED: Final = ("undo", "reinstate", "reopen", "lower_reserve", "withdraw")
+
+
 # ── Reading ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -360,10 +387,37 @@ def prices(engine: Engine, auction_ids: Sequence[str]) -> dict[str, list[tuple[i
     with connected(engine) as connection:
         for start in range(0, len(auction_ids), _AT_ONCE):
             some = auction_ids[start : start + _AT_ONCE]
-            query = select(*columns).where(bids.c.auction_id.in_(some), _PUBLIC)
+            query = select(*columns).where(bids.c.auction_id.in_(some), _PUBLIC, _STANDS)
             for auction_id, at, price in connection.execute(query.order_by(bids.c.log_seq)):
                 found.setdefault(auction_id, []).append((at, price))
     return found
+
+
+def house_bids(engine: Engine, auction_ids: Sequence[str]) -> list[HouseBid]:
+    """What the auctioneer has bid for the consignors of these lots, oldest first."""
+    columns = [bids.c[name] for name in HouseBid.__dataclass_fields__]
+    found: list[HouseBid] = []
+    with connected(engine) as connection:
+        for start in range(0, len(auction_ids), _AT_ONCE):
+            some = auction_ids[start : start + _AT_ONCE]
+            query = select(*columns).where(bids.c.auction_id.in_(some), _ACCEPTED, bids.c.house)
+            found += [HouseBid(*row) for row in connection.execute(query)]
+    return sorted(found, key=lambda bid: bid.at)
+
+
+def register(engine: Engine, auction_ids: Sequence[str]) -> list[PastDeed]:
+    """What the rostrum has taken back or decided against the rule in these lots, oldest first."""
+    columns = [rostrum.c[name] for name in PastDeed.__dataclass_fields__]
+    told = or_(
+        rostrum.c.act.in_(_REGISTERED), (rostrum.c.act == "hammer") & (rostrum.c.reason != "")
+    )
+    found: list[PastDeed] = []
+    with connected(engine) as connection:
+        for start in range(0, len(auction_ids), _AT_ONCE):
+            some = auction_ids[start : start + _AT_ONCE]
+            query = select(*columns).where(rostrum.c.auction_id.in_(some), rostrum.c.code.is_(None))
+            found += [PastDeed(*row) for row in connection.execute(query.where(told))]
+    return sorted(found, key=lambda deed: deed.at)
 
 
 def own_bids(engine: Engine, auction_id: str, consumer_id: str, limit: int) -> list[OwnBid]:

@@ -14,6 +14,7 @@ from gateway import archive
 from gateway.admin.asking import Clerk
 from gateway.admin.importing import csv_response
 from gateway.admin.sales import pending_of
+from gateway.books import apikeys
 from gateway.core import spreadsheet
 from gateway.core.bill import bill
 from gateway.core.results import HEIGHT, WIDTH, by_source, result_of, stroke_of, totals_of
@@ -24,9 +25,11 @@ async def page(clerk: Clerk, sale_id: str) -> Response:
     """Sold and passed, lot by lot and altogether."""
     sale = clerk.sale(sale_id)
     results = [result_of(lot) for lot in clerk.lots(sale)]
-    prices = await run_in_threadpool(
-        archive.prices, clerk.gateway.archive, [one.auction_id for one in results]
-    )
+    ask, ids = clerk.ask(), [one.auction_id for one in results]
+    prices = await run_in_threadpool(archive.prices, clerk.gateway.archive, ids)
+    house = await run_in_threadpool(archive.house_bids, clerk.gateway.archive, ids)
+    deeds = await run_in_threadpool(archive.register, clerk.gateway.archive, ids)
+    keys = await ask.books(apikeys.list_keys, clerk.key.mode) if deeds else []
     totals = totals_of(results)
     return clerk.page(
         "results.html",
@@ -44,6 +47,10 @@ async def page(clerk: Clerk, sale_id: str) -> Response:
         strokes={auction_id: stroke_of(found) for auction_id, found in prices.items()},
         firsts={auction_id: found[0][1] for auction_id, found in prices.items()},
         box=f"0 0 {WIDTH} {HEIGHT}",
+        numbers={one.auction_id: one.lot_number for one in results},
+        house_bids=house,
+        deeds=deeds,
+        keys={key.key_id: key.name for key in keys},
     )
 
 

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from starlette.responses import Response, StreamingResponse
 
-from engine.core.messages import CreateSale
+from engine.core.messages import CreateSale, HouseBids, WrongFoot
 from gateway.admin.asking import Clerk, faults_of, problem_text
 from gateway.admin.inspection import Inspected, inspected
 from gateway.api import lots as lots_api
@@ -37,6 +37,8 @@ _AT_ONCE: Final = 20  # lots that are on their way together
 _TIERS: Final = 4  # of the premium, in the form
 _LONGEST_STAGGER_S: Final = 3_600
 _LONGEST_SETTLE_H: Final = 24 * 60
+WRONG_FOOT: Final[tuple[WrongFoot, ...]] = get_args(WrongFoot)
+HOUSE_BIDS: Final[tuple[HouseBids, ...]] = get_args(HouseBids)
 _TYPED: Final = ("close", "settle", "cancel")  # needs the sale's name
 
 
@@ -78,7 +80,8 @@ def pending_of(sale: SaleView) -> int:
 
 async def blank(clerk: Clerk) -> Response:
     """A form for a new sale."""
-    return _form(clerk, None, {"timeZone": "Europe/London", "currencyCode": "EUR"}, {})
+    usual = {"timeZone": "Europe/London", "currencyCode": "EUR", "fingers": "1"}
+    return _form(clerk, None, usual, {})
 
 
 async def create(clerk: Clerk) -> Response:
@@ -124,6 +127,8 @@ def _form(
         wrong="" if problem is None else problem_text(clerk, problem),
         currencies=sorted(EXPONENTS),
         tiers=range(_TIERS),
+        wrong_foot=WRONG_FOOT,
+        house_bids=HOUSE_BIDS,
         has_lots=sale is not None and bool(sale.auction_ids),
     )
 
@@ -137,6 +142,9 @@ def _said(clerk: Clerk) -> dict[str, Any]:
         "taxPercent": form.text("taxPercent") or "0",
         "conditions": form.text("conditions"),
         "conditionsVersion": form.text("conditionsVersion") or None,
+        "wrongFoot": form.text("wrongFoot") or WRONG_FOOT[0],
+        "houseBids": form.text("houseBids") or HOUSE_BIDS[0],
+        "fingers": bool(form.text("fingers")),
     }
     said: dict[str, Any] = {
         "name": form.text("name"),
@@ -162,6 +170,9 @@ def _filled(sale: CreateSale) -> dict[str, str]:
         "taxPercent": terms.tax_percent,
         "conditions": terms.conditions,
         "conditionsVersion": terms.conditions_version or "",
+        "wrongFoot": terms.wrong_foot,
+        "houseBids": terms.house_bids,
+        "fingers": "1" if terms.fingers else "",
     }
     for n, (start, percent) in enumerate(terms.buyers_premium):
         filled[f"from{n}"] = f"{major_units(start, sale.exponent):f}"
@@ -198,6 +209,7 @@ async def _overview(
         whole=stages.figures_of(sale, lots),
         to_cancel=len(stages.to_cancel(lots)),
         needs_name=step in _TYPED,
+        is_live=any(item.is_live for item in items),
         filled=clerk.form.all(),
         faults=faults or {},
         publishing=_suggested(clerk, sale),
@@ -241,7 +253,7 @@ async def obstacles_of(clerk: Clerk, step: Step, lots: Sequence[LotView]) -> lis
     """What stands in the way, lot by lot."""
     if step == "settle":
         undecided = [lot for lot in lots if lot.outcome == "sold_subject"]
-        return [Obstacle("subject", lot, f"/admin/lot/{lot.auction_id}") for lot in undecided]
+        return [Obstacle("subject", lot, f"/console/{_sale_of(lot)}") for lot in undecided]
     if step not in ("publish", "open"):
         return []
     found = await inspected(clerk.gateway, lots)
@@ -250,6 +262,10 @@ async def obstacles_of(clerk: Clerk, step: Step, lots: Sequence[LotView]) -> lis
         for lot in lots
         if found[lot.auction_id].is_obstacle
     ]
+
+
+def _sale_of(lot: LotView) -> str:
+    return lot.sale.created.sale_id
 
 
 def _where(lot: LotView, found: Inspected) -> str:

@@ -21,6 +21,7 @@ from gateway.books import addresses
 from gateway.books.people import Person
 from gateway.core import spreadsheet
 from gateway.core.invoices import STATUSES, Invoice, Owed, invoices_of, total_of
+from gateway.core.naming import is_floor
 from gateway.core.view import LotView, SaleView
 from gateway.core.wire.house import Payment
 from gateway.core.wording import major_units
@@ -68,7 +69,7 @@ def _underbidders(lot: LotView) -> list[tuple[str, int]]:
     losing = [
         (bidder.limit, who, bidder.paddle)
         for who, bidder in lot.bidders.items()
-        if bidder.stands and bidder.limit and lot.win_of(who) is None
+        if bidder.stands and bidder.limit and lot.win_of(who) is None and not is_floor(who)
     ]
     return [(who, paddle) for _, who, paddle in sorted(losing, key=lambda one: -one[0])]
 
@@ -76,24 +77,51 @@ def _underbidders(lot: LotView) -> list[tuple[str, int]]:
 async def _invoices(clerk: Clerk, sale: SaleView, lots: Sequence[LotView]) -> list[Invoice]:
     settled = [lot for lot in lots if lot.now.state is State.SETTLED and lot.winners]
     found = await payments_api.payments_of(clerk.ask(), settled)
-    owed = [_owed(lot, sale, one) for lot in settled for one in found[lot.auction_id]]
+    owed = [
+        one
+        for lot in settled
+        for one in (*_on_the_floor(lot), *(_owed(lot, one) for one in found[lot.auction_id]))
+    ]
     return invoices_of(sale.created.terms, owed)
 
 
-def _owed(lot: LotView, sale: SaleView, payment: Payment) -> Owed:
+def _on_the_floor(lot: LotView) -> list[Owed]:
+    """What was bought by people whom the house knows by their paddle alone."""
+    return [
+        Owed(
+            lot.auction_id,
+            lot.catalogue.lot_number,
+            lot.catalogue.name,
+            win.consumer_id,
+            win.paddle or 0,
+            win.amount,
+            "cashier",
+        )
+        for win in lot.winners
+        if is_floor(win.consumer_id)
+    ]
+
+
+def _owed(lot: LotView, payment: Payment) -> Owed:
     units = int(payment.amount.scaleb(lot.money[1]))
     return Owed(
         lot.auction_id,
         lot.catalogue.lot_number,
         lot.catalogue.name,
         payment.consumer_id,
-        sale.paddles[payment.consumer_id],
+        _paddle(lot, payment.consumer_id),
         units,
         payment.status,
         payment.offered,
         _at(payment.expires_at),
         payment.order_id,
     )
+
+
+def _paddle(lot: LotView, consumer_id: str) -> int:
+    """The number that somebody has bought with, or might have; 0: it is still to follow."""
+    win = lot.win_of(consumer_id)
+    return (lot.bidders[consumer_id].paddle if win is None else win.paddle) or 0
 
 
 def _at(text: str) -> int:
@@ -138,7 +166,7 @@ async def act(clerk: Clerk, sale_id: str) -> Response:
         amount=int(issued.amount.scaleb(lot.money[1])),
         back=back,
         lot=number,
-        paddle=lot.sale.paddles[consumer_id],
+        paddle=_paddle(lot, consumer_id),
         token=issued.payment_token,
     )
 
@@ -186,8 +214,12 @@ def _rows(
                 sale.currency,
                 line.status,
                 "1" if line.owed.offered else "",
-                f"{datetime.fromtimestamp(line.owed.expires_at / 1000, UTC):%Y-%m-%d}",
+                _day(line.owed.expires_at),
                 line.owed.order_id,
             ]
         )
     return found
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d}" if at else ""

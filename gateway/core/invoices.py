@@ -14,9 +14,10 @@ from typing import Final, Literal
 from engine.core.messages import SaleTerms
 from gateway.core.bill import Bill, bill
 
-LineStatus = Literal["paid", "due", "unpaid", "lapsed"]
-Status = Literal["paid", "part", "due", "overdue", "lapsed"]
-STATUSES: Final[tuple[Status, ...]] = ("overdue", "part", "due", "paid", "lapsed")
+# ``cashier``: whoever bought it in the room pays there, which nobody here is told of.
+LineStatus = Literal["paid", "due", "unpaid", "cashier", "lapsed"]
+Status = Literal["paid", "part", "due", "overdue", "cashier", "lapsed"]
+STATUSES: Final[tuple[Status, ...]] = ("overdue", "part", "due", "cashier", "paid", "lapsed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class Owed:
     consumer_id: str
     paddle: int
     hammer: int
-    status: Literal["paid", "due", "unpaid"]
-    offered: bool  # to an underbidder, for their own bid
-    expires_at: int  # until when it can be paid
+    status: Literal["paid", "due", "unpaid", "cashier"]
+    offered: bool = False  # to an underbidder, for their own bid
+    expires_at: int = 0  # until when it can be paid
     order_id: str | None = None
 
 
@@ -70,6 +71,8 @@ class Invoice:
             return "lapsed"
         if "unpaid" in states:
             return "overdue"
+        if states == {"cashier"}:
+            return "cashier"
         if states == {"paid"}:
             return "paid"
         return "part" if "paid" in states else "due"

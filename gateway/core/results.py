@@ -65,7 +65,7 @@ class Source(NamedTuple):
     hammer: int
 
 
-def result_of(lot: LotView, source: str = "online") -> Result:
+def result_of(lot: LotView) -> Result:
     """How one lot went, or stands."""
     is_over = lot.now.state in (State.CLOSED, State.SETTLING, State.SETTLED)
     outcome = lot.outcome if lot.outcome is not None and is_over else lot.now.state.value
@@ -81,7 +81,7 @@ def result_of(lot: LotView, source: str = "online") -> Result:
         tuple(win.paddle for win in lot.winners) if outcome in SOLD else (),
         lot.now.bid_count,
         lot.now.bidder_count,
-        source,
+        lot.now.channel,
     )
 
 

@@ -125,14 +125,13 @@ class Office:
         archive.record(self.gateway.archive, [passage], self.gateway.salt)
         return events
 
-    def decide(self, *commands: Command) -> None:
-        """Have commands carried out, one after the other."""
+    def decide(self, *commands: Command) -> list[Event]:
+        """Have commands carried out, one after the other; what came of them."""
 
-        async def all_of_them() -> None:
-            for command in commands:
-                self._decide(command)
+        async def all_of_them() -> list[Event]:
+            return [event for command in commands for event in self._decide(command)]
 
-        self.run(all_of_them())
+        return self.run(all_of_them())
 
     def bid(self, auction_id: str, consumer_id: str, amount: int) -> None:
         """A bid of exactly this, in minor units."""

@@ -7,6 +7,7 @@ refuses, and every error of a module, fails the test.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -17,16 +18,24 @@ from playwright.sync_api import Page, expect
 
 from engine.core.increments import table
 from engine.core.messages import (
+    Act,
+    ActDecided,
     AddLot,
     Catalogue,
     CloseLot,
     CreateSale,
+    Deed,
     EnterSale,
+    FloorBid,
+    Hammer,
     KeepTime,
+    Open,
+    Pass,
     RegisterBidder,
     SaleTerms,
     SettleLot,
     Terms,
+    Undo,
 )
 from tests.browser import looks
 from tests.browser.conftest import NewPage
@@ -329,3 +338,73 @@ def test_an_import_looks_right_with_errors_and_without(
     page.get_by_role("button", name="Publish 2 lots").click()
     expect(page.get_by_text("2 lots done.")).to_be_visible()
     looks.is_well_built(page)
+
+
+def test_a_live_sale_tells_afterwards_what_the_rostrum_did(office: Office, page: Page) -> None:
+    """By source, with bids for the consignor, and every undo and reopening with its reason."""
+    terms = SaleTerms(house_bids="announced_once")
+    office.decide(CreateSale("seq_live", "An evening", "EUR", 2, terms=terms))
+    rising = Terms(
+        100_00, table([(0, 10_00)]), reserve=300_00, format="live", settle_by_command=True
+    )
+    lots = [f"auction_live_{n}" for n in range(3)]
+    for n, lot in enumerate(lots):
+        office.decide(AddLot(lot, "seq_live", rising, Catalogue(str(n + 1), f"Pot {n + 1}")))
+    page = at_the_desk(office, page)
+    page.goto(f"{office.url}/admin/sale/seq_live")
+    expect(page.locator("[aria-current=step]")).to_contain_text("Published")
+    expect(page.get_by_role("link", name="Go to the console")).to_have_attribute(
+        "href", "/console/seq_live"
+    )
+
+    desk = Rostrum(office)
+    desk.do(lots[0], Open())
+    desk.do(lots[0], FloorBid("room", 100_00, 12))
+    desk.do(lots[0], FloorBid("room", 150_00, house=True))
+    desk.do(lots[0], FloorBid("phone", 300_00, 31))
+    desk.do(lots[0], FloorBid("room", 900_00, 12))
+    desk.do(lots[0], Undo(3), reason="Misheard <the> bid")
+    desk.do(lots[0], FloorBid("phone", 320_00, 31))
+    desk.do(lots[0], Hammer(31, 320_00))
+    desk.do(lots[1], Open())
+    desk.do(lots[1], FloorBid("room", 400_00, 12))
+    desk.do(lots[1], Hammer(12, 400_00))
+    page.reload()
+    expect(page.locator("[aria-current=step]")).to_contain_text("Live")
+    desk.do(lots[2], Open())
+    desk.do(lots[2], Pass())
+    page.reload()
+    page.get_by_label("to confirm").first.fill("An evening")
+    page.get_by_role("button", name="Close the sale: settle 3 lots").click()
+    expect(page.get_by_text("3 lots done.")).to_be_visible()
+
+    page.goto(f"{office.url}/admin/sale/seq_live/results")
+    sources = page.get_by_role("region", name="By source of the winning bid")
+    expect(sources.get_by_role("row")).to_have_text(
+        [re.compile("Source"), "Room1€400", "Telephone1€320"]
+    )
+    register = page.get_by_role("region", name="Register of what was taken back")
+    expect(register.get_by_role("row").nth(1)).to_contain_text("Misheard <the> bid")
+    expect(register.get_by_role("row").nth(1)).to_contain_text("Bids undone")
+    house = page.get_by_role("region", name="Bids for the consignors")
+    expect(house.get_by_role("row").nth(1)).to_contain_text("€150")
+    expect(page.get_by_role("img", name="From €100 to €320")).to_be_visible()
+    looks.is_well_built(page)
+    page.get_by_role("link", name="Settlement").click()
+    expect(page.get_by_role("heading", name="Paddle 31")).to_be_visible()
+
+
+class Rostrum:
+    """The auctioneer's hand at one console."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._acts = 0
+
+    def do(self, auction_id: str, deed: Deed, reason: str = "") -> None:
+        """An act that is done, whatever the console had seen."""
+        self._acts += 1
+        lot = self._office.gateway.saleroom.lots[auction_id]
+        act = Act(auction_id, deed, f"act-{self._acts}", "key_1", "ses_1", lot.now.seq, reason)
+        [decided] = [one for one in self._office.decide(act) if isinstance(one, ActDecided)]
+        assert decided.code is None, decided

@@ -17,7 +17,7 @@ def owed(
     lot: str, paddle: int, hammer: int = 200_00, status: Any = "due", offered: bool = False
 ) -> Owed:
     name = f"cons_{paddle}"
-    return Owed(f"auction_{lot}", lot, "Jar", name, paddle, hammer, status, offered, 0)
+    return Owed(f"auction_{lot}", lot, "Jar", name, paddle, hammer, status, offered)
 
 
 def test_each_buyer_has_one_invoice_with_premium_and_tax() -> None:
@@ -35,7 +35,7 @@ def test_each_buyer_has_one_invoice_with_premium_and_tax() -> None:
     assert total_of(found) == Bill(2_400_00, 550_00, 104_50)
 
 
-LineStatus = Literal["paid", "due", "unpaid"]
+LineStatus = Literal["paid", "due", "unpaid", "cashier"]
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,9 @@ LineStatus = Literal["paid", "due", "unpaid"]
         (["paid", "unpaid"], "overdue"),
         (["due", "unpaid"], "overdue"),
         (["unpaid"], "overdue"),
+        (["cashier", "cashier"], "cashier"),
+        (["cashier", "due"], "due"),
+        (["cashier", "paid"], "part"),
     ],
 )
 def test_an_invoice_stands_as_its_worst_line(lines: list[LineStatus], status: Status) -> None:
