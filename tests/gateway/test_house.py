@@ -106,6 +106,9 @@ def test_when_it_is_open_it_says_where_everything_is(saleroom: Saleroom) -> None
         link = house.line_with("Ada Lindqvist").split()[-1]
         assert link.startswith(f"{url}/sign-in/")
         assert "?next=/lot/auction_" in link
+        for who in ("the auctioneer", "the clerk"):
+            link = house.line_with(who).split()[-1]
+            assert link.startswith(f"{url}/sign-in/")
         assert "sk_test_" not in said
         assert "optr_test_" not in said
 
