@@ -76,7 +76,17 @@ export class SaleQueue extends LitElement {
   }
 
   updated(changed) {
-    if (changed.has("shown")) this.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    if (changed.has("shown")) this.bringIntoSight();
+  }
+
+  /** Scrolls the list alone: on a telephone the page's own place is the price. */
+  bringIntoSight() {
+    const list = this.querySelector("ol");
+    const row = /** @type {any} */ (this.querySelector("[aria-current]"));
+    if (!list || !row) return;
+    const from = row.offsetTop - list.offsetTop;
+    const inSight = from >= list.scrollTop && from + row.offsetHeight <= list.scrollTop + list.clientHeight;
+    if (!inSight) list.scrollTop = from - list.clientHeight / 4;
   }
 
   render() {
@@ -161,10 +171,13 @@ function reserveOf({ state, t, cash }) {
 
 // ── who bids, by source and price ────────────────────────────────────────────────────────────
 
-const CHART = { left: 78, right: 756, from: 111, bottom: 138 };
+const CHART = { left: 78, from: 111, right: 51, axis: 24 }; // pixels: the lanes' words, and the amounts' below
+const LEAST = 88; // lower than this no lane could be told from the next
 
+/** Drawn in the pixels that there are (`desk.chart`), so that its words are as large as others. */
 export function lanes(desk) {
   const { state, t, cash } = desk;
+  const { width, height } = desk.chart;
   const row = rowOf(state, state.shown);
   const { auction } = shownLot(state);
   const here = deskOf(state);
@@ -174,40 +187,42 @@ export function lanes(desk) {
   const [low, high] = row.estimate ?? [null, null];
   const amounts = [auction.opening, reserve, low, high, auction.askingBid, ...bids.map((bid) => bid.amount), ...held.map((bid) => bid.amount)].filter((n) => n !== null && n !== undefined);
   const [first, last] = [Math.min(...amounts), Math.max(...amounts)];
-  const x = (/** @type {number} */ amount) => Math.round((CHART.from + ((amount - first) / (last - first || 1)) * (CHART.right - 51 - CHART.from)) * 10) / 10;
-  const y = (/** @type {string} */ channel) => 24 + 32 * Math.max(0, LANES.indexOf(channel));
+  const x = (/** @type {number} */ amount) => round(CHART.from + ((amount - first) / (last - first || 1)) * (width - CHART.right - CHART.from));
+  const lane = (height - CHART.axis) / LANES.length;
+  const y = (/** @type {string} */ channel) => round(lane * (Math.max(0, LANES.indexOf(channel)) + 0.5));
   const points = bids.map((bid) => [x(bid.amount), y(bid.channel)]);
   const next = here?.leftBids?.next ?? null;
   const words = t("console.lanes.words", { n: bids.length, price: auction.price === null ? "–" : cash(auction.price), waiting: held.length });
   return html`<figure class="duel"><figcaption class="sr">${t("console.lanes")}</figcaption>
-    <svg viewBox="0 0 756 164" role="img" aria-label=${words}>
-      ${low !== null ? svg`<rect class="band" x=${x(low)} y="4" width=${Math.max(2, x(high) - x(low))} height="134"></rect>` : nothing}
-      <g class="lanes">${LANES.map((name) => svg`<text x="0" y=${y(name) + 5}>${t(`console.lane.${name}`)}</text><line x1=${CHART.left} x2=${CHART.right} y1=${y(name)} y2=${y(name)}></line>`)}</g>
+    ${height < LEAST ? nothing : html`<svg viewBox=${`0 0 ${width} ${height}`} role="img" aria-label=${words}>
+      ${low === null ? nothing : svg`<rect class="band" x=${x(low)} y="2" width=${Math.max(2, x(high) - x(low))} height=${height - CHART.axis}></rect>`}
+      <g class="lanes">${LANES.map((name) => svg`<text x="0" y=${y(name) + 5}>${t(`console.lane.${name}`)}</text><line x1=${CHART.left} x2=${width} y1=${y(name)} y2=${y(name)}></line>`)}</g>
       ${points.length > 1 ? svg`<path class="run" d=${`M${points.map((p) => p.join(" ")).join("L")}`}></path>` : nothing}
       ${held.length > 0 && points.length > 0 ? svg`<path class="waitln" d=${`M${points[points.length - 1].join(" ")}L${x(held[0].amount)} ${y("online")}`}></path>` : nothing}
       <g class="dots">${points.map(([px, py], at) => svg`<circle cx=${px} cy=${py} r=${at === points.length - 1 ? 6 : 4} class=${at === points.length - 1 ? "last" : ""}></circle>`)}</g>
       ${held.map((bid) => svg`<circle class="wait" cx=${x(bid.amount)} cy=${y("online")} r="6"></circle>`)}
-      ${next === null ? nothing : svg`<path class="held" d=${`M${x(next) - 7} 120l7 -7 7 7-7 7z`}></path>`}
-      <g class="axis">${marks({ opening: auction.opening, reserve, low, high }, x).map(({ at, amount, kind, end }) => svg`<text x=${at} y="160" text-anchor=${end ? "end" : "start"}>${kind === "reserve" ? t("console.lanes.reserve", { amount: cash(amount) }) : cash(amount)}</text>`)}
-        ${reserve === null ? nothing : svg`<line x1=${x(reserve)} x2=${x(reserve)} y1="4" y2="146"></line>`}</g>
-    </svg></figure>`;
+      ${next === null ? nothing : svg`<path class="held" d=${`M${x(next) - 7} ${y("left")}l7 -7 7 7-7 7z`}></path>`}
+      <g class="axis">${marks({ opening: auction.opening, reserve, low, high }, x, width).map(({ at, amount, kind, end }) => svg`<text x=${at} y=${height - 4} text-anchor=${end ? "end" : "start"}>${kind === "reserve" ? t("console.lanes.reserve", { amount: cash(amount) }) : cash(amount)}</text>`)}
+        ${reserve === null ? nothing : svg`<line x1=${x(reserve)} x2=${x(reserve)} y1="2" y2=${height - CHART.axis + 6}></line>`}</g>
+    </svg>`}</figure>`;
 }
+
+const round = (/** @type {number} */ n) => Math.round(n * 10) / 10;
 
 /** The amounts under the chart, those that would run into each other left out: the reserve is
  *  the one that is always said. */
-function marks({ opening, reserve, low, high }, x) {
-  const wide = 84;
+function marks({ opening, reserve, low, high }, x, width) {
   const found = [];
-  const add = (amount, kind, end, width = wide) => {
+  const add = (amount, kind, end, wide = 78) => {
     if (amount === null) return;
     const at = x(amount) + (end && kind === "reserve" ? -4 : 0);
-    const [from, to] = end ? [at - width, at] : [at, at + width];
-    if (from < 0 || to > 770 || found.some((mark) => from < mark.to && to > mark.from)) return;
+    const [from, to] = end ? [at - wide, at] : [at, at + wide];
+    if (from < 0 || to > width || found.some((mark) => from < mark.to && to > mark.from)) return;
     found.push({ at, amount, kind, end, from, to });
   };
   add(reserve, "reserve", reserve !== null && x(reserve) > 220, 120);
   add(low, "low", false);
-  add(high, "high", high !== null && x(high) > 690);
+  add(high, "high", high !== null && x(high) > width - 80);
   add(opening, "opening", false);
   return found;
 }
@@ -221,7 +236,7 @@ export function price(desk) {
   const current = auction.price === null ? "–" : cash(auction.price);
   return html`<section class="price" aria-label=${t("console.price")}>
     <dl class="on"><dt>${t(over ? "console.hammer_price" : "console.current")}</dt><dd class="money" id="current">${current}</dd><dd class="who" id="leader">${leader(desk)}</dd></dl>
-    <dl class="ask"><dt><span id="asks">${t("console.asking")}</span> ${isOffStep(state) ? html`<em class="off">${t("console.off_step")}</em>` : nothing} ${kbd(desk, "ask")}</dt><dd class="money">${asking(desk)}</dd></dl>
+    <dl class=${over ? "ask gone" : "ask"}><dt><span id="asks">${t("console.asking")}</span> ${isOffStep(state) ? html`<em class="off">${t("console.off_step")}</em>` : nothing} ${kbd(desk, "ask")}</dt><dd class="money">${asking(desk)}</dd></dl>
     ${stepper(desk)}
   </section>`;
 }

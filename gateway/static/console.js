@@ -35,7 +35,7 @@ const REFUSE_REASONS = ["console.why.too_late", "console.why.off_step"];
 const inWords = ([key, values]) => t(key, values);
 
 class LotConsole extends LitElement {
-  static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true } };
+  static properties = { state: { state: true }, link: { state: true }, typing: { state: true }, phoning: { state: true }, question: { state: true }, wrong: { state: true }, chart: { state: true } };
 
   constructor() {
     super();
@@ -51,6 +51,7 @@ class LotConsole extends LitElement {
     this.typing = false;
     this.phoning = /** @type {number|false} */ (false); // since when a phone's line is asked for
     this.question = this.wrong = null;
+    this.chart = { width: 756, height: 164 };
     this.words = { t, cash: this.cash, range: this.range };
     this.line = this.connected();
     this.link = this.line.link;
@@ -124,6 +125,14 @@ class LotConsole extends LitElement {
     return html`${parts.head(this)}<div class="desk">${parts.queue(this)}
       <main class="stage" id="stage" tabindex="-1">${parts.lot(this)}${parts.lanes(this)}${parts.price(this)}${parts.call(this)}${parts.takes(this)}${parts.close(this)}</main>
       ${parts.side(this)}</div>${dialog(this)}`;
+  }
+
+  firstUpdated() {
+    const figure = /** @type {Element} */ (this.querySelector(".duel"));
+    new ResizeObserver(() => {
+      const { clientWidth: width, clientHeight: height } = figure;
+      this.chart = { width, height };
+    }).observe(figure);
   }
 
   updated(changed) {

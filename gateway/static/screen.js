@@ -123,7 +123,8 @@ class SaleroomScreen extends LitElement {
 
   updated() {
     for (const sum of this.querySelectorAll(".sums dd")) {
-      const digits = (sum.firstChild?.textContent ?? sum.textContent ?? "").length;
+      const text = [...sum.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE); // not the paddle beside it
+      const digits = text.map((node) => node.textContent).join("").length;
       /** @type {any} */ (sum).style.setProperty("--digits", String(Math.max(7, digits)));
     }
   }

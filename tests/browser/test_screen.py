@@ -59,6 +59,7 @@ def test_what_is_bid_and_what_is_asked(page: Page, desk: Desk) -> None:
     largest = page.locator("#asking").evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)")
     for other in (page.locator("#current"), page.locator("h1")):
         assert largest > other.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)")
+    assert largest > 120, "the last row reads it"
     _is_well_built(page)
 
 
