@@ -6,7 +6,7 @@
 import { LitElement, html, nothing, repeat, svg } from "./vendor/lit.js";
 import { callLine, mainButton, tiles, warnButton } from "./console-lines.js";
 import {
-  belowReserve, deskOf, hasLeader, hold, isOffStep, isOver, isSelling, isUnnamed, opensNext, reopenable, rowOf, shownLot, steps, undoable, waiting,
+  belowReserve, deskOf, hasLeader, hold, isOffStep, isOver, isSelling, isUnnamed, reopenable, rowOf, shownLot, steps, undoable, waiting,
 } from "./console-view.js";
 import { printed } from "./keys.js";
 
@@ -388,4 +388,3 @@ function links(desk) {
   const held = state.control ? t("console.control.name", { name: state.control.name || state.control.by }) : t("console.control.free");
   return html`<p class="links"><span id="control">${hold(state) === "ours" ? t("console.control.ours") : held}</span><a href=${`/room/${state.sale.id}`} target="_blank" rel="noopener">${t("console.projector")}</a><button type="button" class="keys" data-act="keys" aria-keyshortcuts=${desk.keys.on ? shortcut(desk.keys.keys.keys) : nothing} @click=${() => desk.press("keys")}>${t("console.keys")} ${kbd(desk, "keys")}</button></p>`;
 }
-export { opensNext };

@@ -22,6 +22,7 @@ import { locale, t } from "./phrases.js";
 
 const TICK_MS = 250;
 const REQUEUE_MS = 60_000; // left bids and photographs come in while the sale is on
+const WATCH_MS = 3000; // without a desk nothing else says which lot is on
 const PHONING_MS = 5000; // how long a line's digit is waited for
 const SESSIONS = "fairwarning.console.sessions";
 const FIRST = [".field input[required]", ".reasons .btn", ".items .btn", ".field :is(input,select)"]; // where a question begins
@@ -67,7 +68,7 @@ class LotConsole extends LitElement {
     super.connectedCallback();
     this.line.open();
     this.follow();
-    this.timers = [setInterval(() => this.tick(), TICK_MS), setInterval(() => this.readQueue(), REQUEUE_MS)];
+    this.timers = [setInterval(() => this.tick(), TICK_MS), setInterval(() => this.readQueue(), this.page.watching ? WATCH_MS : REQUEUE_MS)];
     addEventListener("keydown", (event) => this.key(event));
     addEventListener("offline", () => this.line.networkGone());
     addEventListener("online", () => this.line.networkBack());
@@ -200,7 +201,7 @@ class LotConsole extends LitElement {
     for (const [auctionId, view] of Object.entries(now.views)) if (view.gap && !before.views[auctionId]?.gap) this.line.refresh(auctionId);
     if (now.session !== before.session) keepSessions([...now.ownSessions, now.session]);
     if (now.ring !== before.ring) this.ringMoved(before.ring);
-    if (frame.type === "closed") this.readQueue();
+    if (now.ring !== before.ring || frame.type === "closed") this.readQueue();
     if (now.said?.kind === "held" && before.said?.kind !== "held") speak("urgent", t("console.call.held"));
     this.retake();
     this.follow();
@@ -215,7 +216,6 @@ class LotConsole extends LitElement {
   ringMoved(before) {
     const { ring, shown } = this.state;
     if (ring !== null && (shown === before || before === null || this.state.watching)) this.look(ring);
-    this.readQueue();
   }
 
   /** Follow what is shown, what is sold, and what comes next; and nothing else any more. */
@@ -231,7 +231,9 @@ class LotConsole extends LitElement {
       const answer = await fetch(`/console/${this.state.sale.id}/lots`);
       if (!answer.ok) return;
       const queue = await answer.json();
-      this.state = requeue(this.state, queue); // the state of now, not of when it was asked
+      const before = this.state; // of now, not of when it was asked
+      this.state = requeue(before, queue);
+      if (this.state.ring !== before.ring) this.ringMoved(before.ring);
     } catch {
       // The queue stays as it was; the line says that nothing comes through.
     }
@@ -375,7 +377,7 @@ class LotConsole extends LitElement {
   }
 
   refuse(bid) {
-    this.ask_({ title: ["console.ask.refuse", { paddle: bid.paddle, amount: this.cash(bid.amount) }], reasons: REFUSE_REASONS, confirm: ["console.refuse"], done: ({ reason }) => this.doing("refuse", { bidId: bid.bidId, reason }) });
+    this.poses({ title: ["console.ask.refuse", { paddle: bid.paddle, amount: this.cash(bid.amount) }], reasons: REFUSE_REASONS, confirm: ["console.refuse"], done: ({ reason }) => this.doing("refuse", { bidId: bid.bidId, reason }) });
   }
 
   reinstate(bid) {
@@ -389,7 +391,7 @@ class LotConsole extends LitElement {
 
   // ── questions ──────────────────────────────────────────────────────────────────────────────
 
-  ask_(question) {
+  poses(question) {
     this.wrong = null;
     this.question = question;
   }
@@ -486,7 +488,7 @@ const PRESSES = {
   quick4: (desk) => quick(desk, 4),
   other: otherBid,
   more: mores,
-  keys: (desk) => desk.ask_({ title: ["console.keys"], keys: true }),
+  keys: (desk) => desk.poses({ title: ["console.keys"], keys: true }),
 };
 
 function shift(desk, turns) {
@@ -513,7 +515,7 @@ function strikes(desk) {
 }
 
 function asksPaddle(desk, auction, seq) {
-  desk.ask_({
+  desk.poses({
     title: ["console.ask.paddle", { amount: desk.cash(auction.price) }],
     fields: [{ name: "paddle", label: ["console.paddle"], kind: "number" }],
     confirm: ["console.act.sell"],
@@ -523,7 +525,7 @@ function asksPaddle(desk, auction, seq) {
 
 function sellsBelow(desk, auction, seq) {
   const unnamed = isUnnamed(desk.state);
-  desk.ask_({
+  desk.poses({
     title: ["console.ask.below", { amount: desk.cash(auction.price) }],
     text: ["console.ask.below.text"],
     fields: unnamed ? [{ name: "paddle", label: ["console.paddle"], kind: "number" }] : [],
@@ -535,7 +537,7 @@ function sellsBelow(desk, auction, seq) {
 
 function sellsAfterAll(desk) {
   const { auction, seq } = shownLot(desk.state);
-  desk.ask_({ title: ["console.ask.after_all", { amount: desk.cash(auction.price) }], reasons: BELOW_REASONS, confirm: ["console.act.sell"], done: ({ reason }) => desk.doing("hammer", { paddle: auction.paddle, price: auction.price, reason }, desk.state.shown, seq) });
+  desk.poses({ title: ["console.ask.after_all", { amount: desk.cash(auction.price) }], reasons: BELOW_REASONS, confirm: ["console.act.sell"], done: ({ reason }) => desk.doing("hammer", { paddle: auction.paddle, price: auction.price, reason }, desk.state.shown, seq) });
 }
 
 const isPaddle = (/** @type {any} */ text) => /^[1-9]\d{0,8}$/.test(String(text).trim());
@@ -546,14 +548,14 @@ function passes(desk) {
   const { auction } = shownLot(desk.state);
   const couldSell = auction.price !== null && auction.paddle !== null && auction.reserve !== "not_met";
   if (!couldSell) return desk.act("pass", {});
-  desk.ask_({ title: ["console.ask.pass", { amount: desk.cash(auction.price) }], text: ["console.ask.pass.text"], confirm: ["console.act.pass"], done: () => desk.doing("pass", {}) });
+  desk.poses({ title: ["console.ask.pass", { amount: desk.cash(auction.price) }], text: ["console.ask.pass.text"], confirm: ["console.act.pass"], done: () => desk.doing("pass", {}) });
 }
 
 function undoes(desk) {
   if (!parts.canUndo(desk)) return;
   const bids = undoable(desk.state).slice(0, 10);
   const said = (bid) => t("console.ask.undo.bid", { amount: desk.cash(bid.amount), who: desk.say([`console.lane.${bid.channel}`]), paddle: bid.paddle ?? "–" });
-  desk.ask_({
+  desk.poses({
     title: ["console.ask.undo", { bid: said(bids[0]) }],
     text: ["console.ask.undo.text"],
     fields: bids.length > 1 ? [{ name: "from", label: ["console.ask.undo.from"], value: String(bids[0].seq), options: bids.map((bid) => ({ value: String(bid.seq), text: said(bid) })) }] : [],
@@ -566,7 +568,7 @@ function undoes(desk) {
 function reopens(desk) {
   const rows = desk.may ? reopenable(desk.state) : [];
   if (rows.length === 0) return;
-  desk.ask_({
+  desk.poses({
     title: ["console.ask.reopen"],
     text: ["console.ask.reopen.text"],
     fields: [{ name: "lot", label: ["console.ask.reopen.lot"], value: rows[0].auctionId, options: rows.map((row) => ({ value: row.auctionId, text: ended(desk, row) })) }],
@@ -592,7 +594,7 @@ function otherBid(desk) {
   const { auction } = shownLot(desk.state);
   const channels = ["room", "phone", "left"];
   const house = desk.state.houseBids !== "none" && auction.reserve === "not_met";
-  desk.ask_({
+  desk.poses({
     title: ["console.ask.bid"],
     text: ["console.ask.bid.text"],
     fields: [
@@ -617,7 +619,7 @@ function mores(desk) {
   const open = isSelling(desk.state);
   const next = nextLot(desk.state);
   const leads = auction.price !== null;
-  desk.ask_({
+  desk.poses({
     title: ["console.more"],
     items: [
       { label: ["console.more.bid"], press: () => otherBid(desk), on: !isOver(auction.status) },
@@ -633,12 +635,12 @@ function mores(desk) {
 
 function sellsSubject(desk) {
   const { auction } = shownLot(desk.state);
-  desk.ask_({ title: ["console.ask.subject", { amount: desk.cash(auction.price) }], text: ["console.ask.subject.text"], confirm: ["console.act.sell_subject"], done: () => desk.doing("sell_subject", {}) });
+  desk.poses({ title: ["console.ask.subject", { amount: desk.cash(auction.price) }], text: ["console.ask.subject.text"], confirm: ["console.act.sell_subject"], done: () => desk.doing("sell_subject", {}) });
 }
 
 function lowersReserve(desk) {
   const { auction } = shownLot(desk.state);
-  desk.ask_({
+  desk.poses({
     title: ["console.more.reserve"],
     text: ["console.ask.reserve.text"],
     fields: [{ name: "amount", label: ["console.reserve"], value: desk.bare(auction.price ?? auction.opening), kind: "number" }],
@@ -651,7 +653,7 @@ function lowersReserve(desk) {
 }
 
 function skips(desk, next) {
-  desk.ask_({ title: ["console.ask.skip"], text: ["console.ask.skip.text"], confirm: ["console.more.skip"], done: () => {
+  desk.poses({ title: ["console.ask.skip"], text: ["console.ask.skip.text"], confirm: ["console.more.skip"], done: () => {
     const wrong = desk.doing("skip", next ? { to: next.auctionId } : {});
     if (!wrong && next) desk.look(next.auctionId);
     return wrong;
@@ -660,14 +662,14 @@ function skips(desk, next) {
 
 function withdraws(desk) {
   const row = rowOf(desk.state, desk.state.shown);
-  desk.ask_({ title: ["console.ask.withdraw", { lot: row.lotNumber }], reasons: WITHDRAW_REASONS, confirm: ["console.more.withdraw"], done: ({ reason }) => desk.doing("withdraw", { reason }) });
+  desk.poses({ title: ["console.ask.withdraw", { lot: row.lotNumber }], reasons: WITHDRAW_REASONS, confirm: ["console.more.withdraw"], done: ({ reason }) => desk.doing("withdraw", { reason }) });
 }
 
 /** Open the next lot at another amount than the printed one. */
 function opensAt(desk) {
   const row = opensNext(desk.state);
   if (!row) return;
-  desk.ask_({
+  desk.poses({
     title: ["console.act.open", { lot: row.lotNumber }],
     fields: [{ name: "amount", label: ["console.ask.opening"], value: desk.bare(row.opening), kind: "number" }],
     confirm: ["console.act.open", { lot: row.lotNumber }],
@@ -683,7 +685,7 @@ function opensAt(desk) {
 /** Which paddle each phone line bids for; kept on this screen for this sale. */
 function setsPhones(desk) {
   const text = Object.entries(desk.phones).map(([line, paddle]) => `${line}=${paddle}`).join(" ");
-  desk.ask_({
+  desk.poses({
     title: ["console.more.phones"],
     text: ["console.ask.phones.text"],
     fields: [{ name: "phones", label: ["console.ask.phones"], value: text, optional: true }],

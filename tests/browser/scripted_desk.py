@@ -299,6 +299,7 @@ class Desk:
         """Serve on a free port of this machine until the block ends."""
         app = Starlette(
             routes=[
+                Route("/console", self._sales),
                 Route("/console/ticket", self._ticket, methods=["POST"]),
                 Route("/console/{sale_id}", self._page),
                 Route("/console/{sale_id}/lots", self._queue),
@@ -350,6 +351,10 @@ class Desk:
     async def _page(self, request: Request) -> Response:
         state = {**self._state(), "watching": self.watching, **self._queued()}
         return rostrum.console_page(state, pages.Visit.of(request))
+
+    async def _sales(self, request: Request) -> Response:
+        sales = [{"id": SALE, "name": "Fine Ceramics", "lots": len(self.lots)}]
+        return pages.render("consoles.html", pages.Visit.of(request), sales=sales)
 
     async def _queue(self, _request: Request) -> Response:
         return JSONResponse(self._queued())

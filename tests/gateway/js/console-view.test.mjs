@@ -167,6 +167,11 @@ test("a refusal is said in words, and the next thing that happens ends it", () =
   assert.equal(standDown(refused).said, null);
 });
 
+test("the answer to another act is no answer to the one that waits", () => {
+  const waits = acting(selling(), ACT);
+  assert.equal(reduce(waits, result({ ...ACT, cmdId: "c0" })), waits);
+});
+
 test("an error names the act it is about; any other is none of this one's business", () => {
   const waits = acting(selling(), ACT);
   assert.equal(reduce(waits, { type: "error", code: "invalid" }), waits);
