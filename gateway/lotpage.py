@@ -238,7 +238,7 @@ class _First:
             "form": {"cmd_id": str(uuid.uuid4()), "seen": self.page.snapshot["seq"]},
             "reserve": self.reserve(),
             "counts": self.counts(),
-            "extends": "" if self.is_over else self.extends,
+            "extends": "" if self.is_over else self.extends or self._told_fingers(),
             "when": self.when(),
             "as_of": self.time(self.page.now),
             "clock_label": self.clock_label(),
@@ -586,9 +586,8 @@ class _First:
             return None
         return {
             "url": f"/lot/{self.page.auction_id}/bid",
-            "amount": price,
             "label": self.t("lot.buy-now", amount=self.cash(price)),
-            "cmdId": str(uuid.uuid4()),
+            "fields": {"cmdId": str(uuid.uuid4()), "amount": price, "kind": "buy_now"},
         }
 
     @property
@@ -601,9 +600,9 @@ class _First:
 
     def span(self, ms: int) -> str:
         seconds = ms // 1000
-        whole_minutes = seconds >= 120 and seconds % 60 == 0
-        unit, count = ("lot.minutes", seconds // 60) if whole_minutes else ("lot.seconds", seconds)
-        return self.t(unit, n=count)
+        if seconds >= 120 and seconds % 60 == 0:
+            return self.t("lot.extends.minutes", count=seconds // 60)
+        return self.t("lot.extends.seconds", count=seconds)
 
     def printed_terms(self) -> list[tuple[str, list[str]]]:
         """The terms of the sale that concern a bid on this lot: name, lines."""
@@ -626,6 +625,9 @@ class _First:
     @property
     def _tells_fingers(self) -> bool:
         return self._is_live and self.page.terms.fingers
+
+    def _told_fingers(self) -> str:
+        return self.t("lot.fingers") if self._tells_fingers else ""
 
     def _premium(self) -> list[str]:
         tiers = self.page.terms.buyers_premium

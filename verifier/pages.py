@@ -673,7 +673,20 @@ _GERMAN: Final = str.maketrans(",.", ".,")
 _MARKS: Final = {"EUR": "€", "GBP": "£", "USD": "US$", "JPY": "JP¥", "INR": "₹", "CNY": "CN¥"}
 
 
-_MONTHS: Final = ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."]
+_MONTHS: Final = [
+    "Jan.",
+    "Feb.",
+    "März",
+    "Apr.",
+    "Mai",
+    "Juni",
+    "Juli",
+    "Aug.",
+    "Sept.",
+    "Okt.",
+    "Nov.",
+    "Dez.",
+]
 
 
 def day(at: int | str, language: Language = "en") -> str:

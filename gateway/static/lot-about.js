@@ -28,16 +28,7 @@ function show(/** @type {number} */ place) {
   for (const image of [hero, $("large")]) Object.assign(image, { src, alt });
   for (const { button } of thumbs) button.removeAttribute("aria-current");
   thumbs[shown]?.button.setAttribute("aria-current", "true");
-  for (const id of ["shown", "large-shown"]) if ($(id)) $(id).textContent = photographs.length > 1 ? count : "";
-}
-
-const CROPPED = 0.08; // no more than this of a picture's edge, which is backdrop and not object
-
-/** A picture of nearly the shape of its frame fills it. */
-function fit() {
-  if (!hero?.naturalHeight) return;
-  const shape = hero.naturalWidth / hero.naturalHeight / (hero.clientWidth / hero.clientHeight);
-  hero.classList.toggle("fits", Math.max(shape, 1 / shape) < 1 + CROPPED);
+  for (const id of ["shown", "large-shown"]) if ($(id)) $(id).textContent = count;
 }
 
 function onLightKey(/** @type {KeyboardEvent} */ event) {
@@ -47,14 +38,11 @@ function onLightKey(/** @type {KeyboardEvent} */ event) {
 
 thumbs.forEach(({ button }, place) => button.addEventListener("click", () => show(place)));
 if (hero) {
-  fit();
-  hero.addEventListener("load", fit);
   $("zoom").addEventListener("click", () => (show(shown), $("lightbox").showModal()));
-  $("earlier").addEventListener("click", () => show(shown - 1));
-  $("later").addEventListener("click", () => show(shown + 1));
+  $("earlier")?.addEventListener("click", () => show(shown - 1));
+  $("later")?.addEventListener("click", () => show(shown + 1));
   $("shut").addEventListener("click", () => $("lightbox").close());
   $("lightbox").addEventListener("keydown", onLightKey);
-  for (const id of ["earlier", "later"]) $(id).hidden = photographs.length < 2;
 }
 
 // ── tabs, by the ARIA practices ──────────────────────────────────────────────────────────────

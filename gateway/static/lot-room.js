@@ -34,9 +34,8 @@ const titleEnd = document.title;
 /** A number for one bid. `randomUUID` is missing where the page came over plain http from
  *  another machine, as it may on a saleroom's own network. */
 function uuid() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return crypto.randomUUID?.() ?? bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Another token for this page, in the name of the session that its cookie names. */
@@ -76,7 +75,6 @@ class LotRoom extends Part {
     this.hint = "";
     this.isOpen = false; // the sheet of a phone
     this.shownSeconds = Infinity;
-    this.wasOver = false;
     this.leavesAt = /** @type {number|null} */ (null); // when the next lot is gone to
     this.keys = new Keys(localStorage, "fairwarning.keys.lot", KEYS);
     this.wasSlow = false;
@@ -127,7 +125,7 @@ class LotRoom extends Part {
         <dl class="price"><dt class="lbl" id="price-label">${price.label}</dt><dd class=${sized(price.text)} id="price">${price.text}</dd></dl>
         ${this.drawClock()}
       </div>
-      <div class="bar" aria-hidden="true" ?data-still=${this.left === null}><span></span></div>
+      <div class="bar" aria-hidden="true" ><span></span></div>
       ${this.drawMeta(view, link)}
       <div class="act">${this.drawButton(face)}${this.drawCost(face)}</div>
       ${this.drawMore()}
@@ -176,7 +174,7 @@ class LotRoom extends Part {
     if (words.isSlow(link)) return html`<b class="ext">${t("lot.slow")}</b>`;
     if (view.message && !isOver(view)) return t("lot.message.row", { text: view.message.text });
     const times = words.extended(view);
-    const rule = isOver(view) ? "" : (state.extends ?? "");
+    const rule = isOver(view) ? "" : state.extends || (state.fingers && this.room.isLive ? t("lot.fingers") : "");
     return times ? html`<b class="ext" id="extended">${times}.</b> ${rule}` : rule;
   }
 
@@ -239,7 +237,7 @@ class LotRoom extends Part {
       ${state.buyNow && room.view.auction.status === "open" && room.view.auction.bidCount === 0 ? drawBuyNow() : nothing}
       <p class="opt"><span id="confirm-each">${t("lot.confirm")}</span><button class="sw" type="button" role="switch" aria-checked=${String(room.habit.each)} aria-labelledby="confirm-each"
         @click=${() => (room.habit.choose(!room.habit.each), this.requestUpdate())}><span></span></button></p>
-      ${state.fingers && room.isLive ? html`<p class="lbl">${t("lot.fingers")}</p>` : nothing}
+      ${state.fingers && room.isLive ? html`<p class="lbl fingers">${t("lot.fingers")}</p>` : nothing}
     </div>`;
   }
 
@@ -516,8 +514,9 @@ function sized(/** @type {string} */ amount) {
 }
 
 function drawBuyNow() {
-  const { url, amount, label, cmdId } = state.buyNow;
-  return html`<form class="buy" method="post" action=${url}><input type="hidden" name="cmdId" value=${cmdId}><input type="hidden" name="amount" value=${amount}><input type="hidden" name="kind" value="buy_now"><button class="btn">${label}</button></form>`;
+  const { url, label, fields } = state.buyNow;
+  const hidden = Object.entries(fields).map(([name, value]) => html`<input type="hidden" name=${name} value=${value}>`);
+  return html`<form class="buy" method="post" action=${url}>${hidden}<button class="btn">${label}</button></form>`;
 }
 
 customElements.define("lot-ledger", LotLedger);

@@ -178,7 +178,7 @@ export function call(/** @type {View} */ view) {
   if (isOver(view)) return "";
   if (status === "scheduled" || status === "draft") return t("lot.call.soon");
   if (status === "paused") return t("lot.call.paused");
-  return t(phase === "final_call" ? "lot.final.head" : phase === "fair_warning" ? "lot.warning.head" : "lot.call.bidding");
+  return t(phase === "final_call" ? "lot.final.head" : phase === "fair_warning" ? "lot.call.warning" : "lot.call.bidding");
 }
 
 export function yourMaximum(/** @type {View} */ view) {
@@ -317,14 +317,12 @@ const NOTICES = {
   }),
   undone: (view, { mine, reason: why }) => ({
     ...WARN,
-    icon: "back",
     head: mine === null ? t("lot.undone.head") : t("lot.undone.mine", { amount: cash(view, mine) }),
     text: why ? t("lot.undone.why", { reason: why }) : t("lot.undone.text"),
     title: t("lot.undone.title"),
   }),
   reopened: (_view, { reason: why }) => ({
     ...WARN,
-    icon: "back",
     head: t("lot.reopened.head"),
     text: why ? t("lot.reopened.why", { reason: why }) : t("lot.reopened.text"),
   }),

@@ -251,7 +251,7 @@ def test_a_bid_is_left_before_a_live_lot_is_opened(play: Play) -> None:
 def test_a_finger_on_the_button_is_told_to_the_auctioneer_of_a_live_lot(play: Play) -> None:
     """On when it comes, off when it goes, and said on the page; on a timed lot never."""
     play.open(format="live", closesAt=None)
-    expect(play.page.locator("#more")).to_contain_text("the auctioneer sees your paddle")
+    expect(play.page.locator("#note")).to_contain_text("when your finger is on the button")
     play.page.locator("#go").hover()
     assert play.room.fingers.get(timeout=WAIT_S)["on"] is True
     play.page.locator("h1").hover()
