@@ -93,12 +93,11 @@ def _bids(lot: LotView) -> list[Json]:
 
 
 def _taken(lot: LotView, bid: TakenBid) -> Json:
-    # What it made public and not what it was: it may have been a limit.
-    shown = lot.terms.winner_count == 1 and bid.price is not None
     return {
         "bidId": lot.bid_id(bid.consumer_id, bid.cmd_id),
         "seq": bid.seq,
-        "amount": bid.price if shown else bid.amount,
+        # Of a limit what it made public, never what it was.
+        "amount": bid.price if bid.is_limit else bid.amount,
         "channel": bid.channel,
         "paddle": bid.paddle or None,
         "at": bid.at,

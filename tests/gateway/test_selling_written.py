@@ -109,6 +109,32 @@ def test_who_did_what_and_why(tmp_path: Path) -> None:
     engine.dispose()
 
 
+def test_a_call_that_is_undone_leaves_the_limit(tmp_path: Path) -> None:
+    """It stands as before it was called, and nothing of it is public."""
+    room = Saleroom()
+    room.bid("cons_ada", 27_771, "a1", "max")
+    room.does(Open())
+    room.does(Undo(0), "from the start")
+    for size in (1, 1_000):
+        engine = written(room, tmp_path, size)
+        [bid] = rows(engine, "bids")
+        assert (bid["undone_at"], bid["price"], bid["amount"]) == (None, None, 27_771)
+        engine.dispose()
+
+
+def test_a_lot_that_is_reopened_has_no_result(tmp_path: Path) -> None:
+    """Neither that it was sold nor to whom."""
+    room = Saleroom()
+    room.does(Open())
+    room.does(FloorBid("room", 33_000, 12))
+    room.does(Hammer(12, 33_000))
+    room.does(Reopen(), "a bid was missed")
+    for size in (1, 1_000):
+        engine = written(room, tmp_path, size)
+        assert rows(engine, "results") == rows(engine, "wins") == []
+        engine.dispose()
+
+
 def test_a_lot_that_is_reopened_ends_anew(tmp_path: Path) -> None:
     """One result, the last; and until it is settled no object has changed hands or passed."""
     room = Saleroom()

@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from tests.integration.desk import Desk
 from tests.integration.live import Live, following, public_of, seqs_covered, signed_in
 from tests.integration.open_house import House, Person, house_in
+from tests.integration.rostrum import console, lots_of
 from tests.processes import is_alive, until
 
 SETTINGS = {"GATEWAYS": "2", "ENGINES": "2", "CONNECTIONS_PER_ACCOUNT": "0"}
@@ -103,6 +105,22 @@ async def test_two_gateways_give_one_allowance(house: House) -> None:
         allowed = 10 + 5 * (time.monotonic() - began)  # BID_RATE
         on_its_way = 2  # what the other gateway has not heard of yet
         assert 10 <= taken <= allowed + on_its_way
+
+
+async def test_a_console_hears_of_bidders_at_either_gateway(house: House) -> None:
+    """Their fingers, and how many there are; whoever is at both is counted at both."""
+    [lot] = lots_of(Desk.of(house), 1)
+    async with console(house) as rostrum, one_on_each(house, house.person()) as lines:
+        await known_to([rostrum, *lines], lot)
+        await rostrum.does(lot, "open")
+        await lines[0].bid(lot, 10_000, "a1", kind="bid")
+        for live in lines:
+            while (await live.subscribe(lot))["you"]["paddle"] is None:
+                await asyncio.sleep(0.02)
+            for on in (True, False):
+                await live.send(type="finger", auctionId=lot, on=on)
+                assert (await rostrum.next_of("finger"))["on"] is on
+        await rostrum.until_desk(lot, connected=2, canBid=2)
 
 
 def leading_engine(house: House) -> str:

@@ -249,6 +249,9 @@ def test_the_desk_of_left_bids_says_no_limit() -> None:
     assert [frame["type"] for frame in room.public] == ["opened", "price"]
     assert (room.public[-1]["channel"], room.public[-1]["price"]) == ("left", 23_227)
     assert room.desk()["leftBids"] == {"count": 1, "next": None}
+    room.does(FloorBid("room", 24_000, 12))
+    assert room.rostrum.now.price == 25_000  # Ada's limit has replied
+    assert [bid["amount"] for bid in room.desk()["bids"]] == [24_000, 23_227]
     room.does(Undo(0), "from the start")
     assert room.desk()["leftBids"] == {"count": 2, "next": 10_000}
     assert room.desk()["reserve"] == RESERVE
