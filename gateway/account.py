@@ -8,7 +8,7 @@ house knows can be taken along, and forgotten, as by the API (``gateway.api.me``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,19 +130,22 @@ async def my_bids(request: Request) -> Response:
 
 
 async def _rows(gateway: Gateway, consumer_id: str) -> list[Row]:
-    watched = await run_in_threadpool(watching.watched_by, gateway.books, consumer_id)
-    rows = [
-        row
+    found = await run_in_threadpool(watching.watched_by, gateway.books, consumer_id)
+    watched = frozenset(found)
+    theirs = (
+        lot
         for lot in gateway.saleroom.catalogued()
-        if catalogue.is_shown(gateway, lot) and (row := _row(lot, consumer_id, watched))
-    ]
+        if (consumer_id in lot.bidders or lot.auction_id in watched)
+        and catalogue.is_shown(gateway, lot)
+    )
+    rows = [row for lot in theirs if (row := _row(lot, consumer_id, watched))]
     won = [row.lot for row in rows if row.group == "won"]
     dues = await run_in_threadpool(dues_in, gateway.books, [lot.auction_id for lot in won])
     owed = [_with_invoice(gateway, row, consumer_id, dues) for row in rows]
     return sorted(owed, key=_order)
 
 
-def _row(lot: LotView, consumer_id: str, watched: Sequence[str]) -> Row | None:
+def _row(lot: LotView, consumer_id: str, watched: frozenset[str]) -> Row | None:
     told = frames.snapshot(lot, "", consumer_id)
     group = own.group(told["auction"], told["you"])
     if group is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -113,16 +114,16 @@ async def front(request: Request) -> Response:
     bidder = await browsers.bidder_of(gateway, request)
     watched = await _watched(gateway, bidder)
     sought = _sought(request)
-    listings = [_listing(gateway, sale, sought, watched) for sale in _sales(gateway)]
     # What has lots that can be bid on comes first; the rest in the order of their making.
-    listings.sort(key=_is_over)
+    sales = sorted(_sales(gateway), key=partial(_is_over, gateway))
+    listings = [_listing(gateway, sale, sought, watched) for sale in sales]
     shown = [each for each in listings if each.found] if not sought.is_everything else listings
     return front_page(
         pages.Visit.of(request),
         shown,
         sought,
         bidder=bidder,
-        on_now=_on_now(gateway, [listing.sale for listing in listings]),
+        on_now=_on_now(gateway, sales),
         state=_state(gateway, [listing.sale for listing in shown]),
     )
 
@@ -218,9 +219,10 @@ def _listing(
     most: int = ON_THE_FRONT,
 ) -> Listing:
     lots = _lots(gateway, sale)
-    every = [card_of(lot, watched) for lot in lots]
-    found = [card for card in every if sought.takes(card.lot, card.face.kind, watched)]
-    return Listing(sale, zone_of_sale(sale), found[first : first + most], len(found), len(lots))
+    # Of thousands only those that are shown are looked at closely: bids wait meanwhile.
+    found = [lot for lot in lots if sought.takes(lot, watched)]
+    shown = [card_of(lot, watched) for lot in found[first : first + most]]
+    return Listing(sale, zone_of_sale(sale), shown, len(found), len(lots))
 
 
 def card_of(lot: LotView, watched: frozenset[str] = frozenset()) -> Card:
@@ -237,9 +239,8 @@ def zone_of_sale(sale: SaleView) -> tzinfo:
         return UTC
 
 
-def _is_over(listing: Listing) -> bool:
-    lots = (card.face.kind for card in listing.cards)
-    return all(kind == "over" for kind in lots)
+def _is_over(gateway: Gateway, sale: SaleView) -> bool:
+    return all(cards.status_of(lot) == "over" for lot in _lots(gateway, sale))
 
 
 def _premium(sale: SaleView, visit: pages.Visit) -> str:

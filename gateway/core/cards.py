@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+from engine.core.messages import State
 from gateway.core.view import LotView
 
 Kind = Literal["upcoming", "open", "live", "paused", "over"]
@@ -90,13 +91,20 @@ class Sought:
         """Is nothing left out?"""
         return not (self.text or self.status or self.is_watched)
 
-    def takes(self, lot: LotView, kind: Kind, watched: frozenset[str]) -> bool:
+    def takes(self, lot: LotView, watched: frozenset[str]) -> bool:
         """Is the lot among what is looked for?"""
         if self.is_watched and lot.auction_id not in watched:
             return False
-        if self.status and self.status != ("open" if kind in ("live", "paused") else kind):
+        if self.status and self.status != status_of(lot):
             return False
-        return _says(lot, self.text)
+        return not self.text or _says(lot, self.text)
+
+
+def status_of(lot: LotView) -> str:
+    """Which of ``STATUSES`` a lot is in; what is paused or on now is open."""
+    if lot.now.state is State.SCHEDULED:
+        return "upcoming"
+    return "open" if lot.now.state in (State.OPEN, State.PAUSED) else "over"
 
 
 def _says(lot: LotView, text: str) -> bool:

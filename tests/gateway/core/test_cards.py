@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.core.messages import State
 from gateway.core.cards import Face, Sought, face
 from gateway.pages import STATIC
 from tests.gateway.scripted_saleroom import NOW, snapshot
@@ -88,9 +89,10 @@ def test_the_browser_shows_the_same() -> None:
         assert found == face(auction)._asdict(), auction
 
 
-def lot(number: str, name: str, description: str = "") -> Any:
+def lot(number: str, name: str, description: str = "", state: State = State.OPEN) -> Any:
     printed = SimpleNamespace(lot_number=number, name=name, description=description)
-    return SimpleNamespace(auction_id=f"auction_{number}", catalogue=printed)
+    now = SimpleNamespace(state=state)
+    return SimpleNamespace(auction_id=f"auction_{number}", catalogue=printed, now=now)
 
 
 def test_a_reader_finds_what_is_printed() -> None:
@@ -98,30 +100,30 @@ def test_a_reader_finds_what_is_printed() -> None:
     vase = lot("214", "A celadon mallet vase", "Stoneware, the crackle stained brown.")
     none: frozenset[str] = frozenset()
     for text in ("", "214", "vase", "VASE celadon", "mallet brown", "  stoneware "):
-        assert Sought(text).takes(vase, "open", none), text
+        assert Sought(text).takes(vase, none), text
     for text in ("215", "jar", "vase jar"):
-        assert not Sought(text).takes(vase, "open", none), text
+        assert not Sought(text).takes(vase, none), text
 
 
 def test_what_is_paused_or_on_now_counts_as_open() -> None:
-    """A reader chooses between not yet, now, and over."""
-    vase = lot("214", "Vase")
+    """A reader chooses between not yet, now, and over; every state is one of them."""
     found = {
-        status: [kind for kind in ("upcoming", "open", "live", "paused", "over")
-                 if Sought(status=status).takes(vase, kind, frozenset())]
+        status: [
+            state
+            for state in State
+            if Sought(status=status).takes(lot("214", "Vase", state=state), frozenset())
+        ]
         for status in ("upcoming", "open", "over", "")
-    }  # fmt: skip
-    assert found == {
-        "upcoming": ["upcoming"],
-        "open": ["open", "live", "paused"],
-        "over": ["over"],
-        "": ["upcoming", "open", "live", "paused", "over"],
     }
+    assert found["upcoming"] == [State.SCHEDULED]
+    assert found["open"] == [State.OPEN, State.PAUSED]
+    assert len(found["over"]) == len(State) - 3
+    assert found[""] == list(State)
 
 
 def test_only_what_is_watched() -> None:
     """The reader's own marks narrow the rest."""
     watched = frozenset({"auction_214"})
-    assert Sought(is_watched=True).takes(lot("214", "Vase"), "open", watched)
-    assert not Sought(is_watched=True).takes(lot("215", "Jar"), "open", watched)
-    assert not Sought("jar", is_watched=True).takes(lot("214", "Vase"), "open", watched)
+    assert Sought(is_watched=True).takes(lot("214", "Vase"), watched)
+    assert not Sought(is_watched=True).takes(lot("215", "Jar"), watched)
+    assert not Sought("jar", is_watched=True).takes(lot("214", "Vase"), watched)
