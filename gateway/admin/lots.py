@@ -23,7 +23,7 @@ from gateway.core import lotting
 from gateway.core.catalogue_import import changes_of
 from gateway.core.problems import Problem, bad_field
 from gateway.core.view import LotView, SaleView
-from gateway.core.wording import major_units
+from gateway.core.wording import plainly
 from gateway.increments import published
 
 # In the order in which they are offered; a live lot's hammer is the auctioneer's.
@@ -330,7 +330,7 @@ def filled(lot: LotView) -> dict[str, str]:
 
 
 def _amount(units: int | None, exponent: int) -> str:
-    return "" if units is None else f"{major_units(units, exponent):f}"
+    return "" if units is None else plainly(units, exponent)
 
 
 def _local(at: int | None, zone: tzinfo) -> str:

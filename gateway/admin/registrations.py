@@ -25,7 +25,7 @@ from gateway.core import bodies
 from gateway.core.problems import Problem
 from gateway.core.view import RegistrationView, SaleView
 from gateway.core.wire.house import Decision
-from gateway.core.wording import major_units
+from gateway.core.wording import plainly
 from gateway.keys import BadToken, read_signed, sign
 
 Status = Literal["approved", "declined", "suspended"]
@@ -89,7 +89,7 @@ async def _queue(
         newest=max(
             (*(seat.at for seat in sale.registrations.values()), *_asked(wishes)), default=0
         ),
-        major=lambda units: f"{major_units(units, sale.created.exponent):f}",
+        plainly=lambda units: plainly(units, sale.created.exponent),
         wrong=wrong,
         wrong_of=of,
         filled=clerk.form.all(),

@@ -31,7 +31,7 @@ from gateway.core.schedule import BadTime, read_instant
 from gateway.core.stages import Step
 from gateway.core.view import LotView, SaleView
 from gateway.core.wire.house import LotChanges, NewSale, SaleChanges
-from gateway.core.wording import major_units
+from gateway.core.wording import plainly
 
 _AT_ONCE: Final = 20  # lots that are on their way together
 _TIERS: Final = 4  # of the premium, in the form
@@ -175,7 +175,7 @@ def _filled(sale: CreateSale) -> dict[str, str]:
         "fingers": "1" if terms.fingers else "",
     }
     for n, (start, percent) in enumerate(terms.buyers_premium):
-        filled[f"from{n}"] = f"{major_units(start, sale.exponent):f}"
+        filled[f"from{n}"] = plainly(start, sale.exponent)
         filled[f"percent{n}"] = percent
     return filled
 

@@ -97,3 +97,9 @@ def money(amount: int, currency: tuple[str, int]) -> str:
 def major_units(amount: int, exponent: int) -> Decimal:
     """Minor units → major units, exactly."""
     return Decimal(amount).scaleb(-exponent)
+
+
+def plainly(amount: int, exponent: int) -> str:
+    """As it is typed into a field: ``44000``, ``44000.50``."""
+    text = f"{major_units(amount, exponent):f}"
+    return text.removesuffix("." + "0" * exponent)
