@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 DESK_EVERY_S: Final = 0.1  # ten a second is faster than anybody reads
 LOOK_EVERY_S: Final = 1.0  # at who is there
+AT_ONCE: Final = 20  # desks of one sale, the ring's first: many more would fill a console's queue
 _MOST_GONE: Final = 100  # connections that may still be given control by what they last said
 
 log = structlog.stdlib.get_logger()
@@ -120,9 +122,16 @@ class Consoles:
     def sale_changed(self, sale_id: str) -> None:
         """Another lot is in the ring, another console sells, or bids wait or do not."""
         self._release(sale_id)  # what a console said last may come after its end
-        for auction_id in self._following:
-            if self._gateway.saleroom.lots[auction_id].sale.created.sale_id == sale_id:
+        lots = self._gateway.saleroom.lots
+        of_sale = [a for a in self._following if lots[a].sale.created.sale_id == sale_id]
+        of_sale.sort(key=lambda auction_id: auction_id != lots[auction_id].sale.ring)
+        for place, auction_id in enumerate(of_sale):
+            if place < AT_ONCE:
                 self.lot_changed(auction_id)
+            else:
+                self._call_later(
+                    place // AT_ONCE * DESK_EVERY_S, partial(self.lot_changed, auction_id)
+                )
 
     def lot_changed(self, auction_id: str) -> None:
         """Something of this lot is another: now, or with what else changes in a moment."""

@@ -8,12 +8,13 @@ from typing import Any, cast
 import pytest
 
 from engine.core.messages import Act, AddLot, Catalogue, FloorBid, LeaveConsole, Open, TakeOver
+from gateway import consoles
 from gateway.app import Gateway
 from gateway.consoles import Consoles, reach_of
 from gateway.core.rostrum import Reach, may_bid
 from gateway.fanout import Hub
 from tests.gateway.core.test_selling import LIVE, LOT
-from tests.gateway.formats import SALE, Evening
+from tests.gateway.formats import SALE, Evening, auction_of
 from tests.gateway.test_fanout import HandClock, Listener
 
 
@@ -99,6 +100,25 @@ def test_a_desk_waits_for_the_price_that_it_speaks_of() -> None:
     assert [frame["type"] for frame in console.frames] == ["desk", "price"]
     house.clock.goes_to(0.06)
     assert [frame["type"] for frame in console.frames] == ["desk", "price", "price", "desk"]
+
+
+def test_what_changes_for_a_whole_sale_is_told_lot_by_lot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lot in the ring first; a console that follows hundreds is not sent all at once."""
+    monkeypatch.setattr(consoles, "AT_ONCE", 1)
+    house = House()
+    other = auction_of("english")
+    console = house.console()
+    house.consoles.follow(other, console)
+    house.clock.goes_to(1.0)
+    console.frames.clear()
+    console.times.clear()
+    house.act(Open())
+    assert [frame["auctionId"] for frame in console.frames] == [LOT]
+    house.clock.goes_to(2.0)
+    assert [frame["auctionId"] for frame in console.frames][1:].count(other) == 1
+    assert {frame["ring"] for frame in console.frames} == {LOT}
 
 
 def test_who_is_there_and_has_heard() -> None:
