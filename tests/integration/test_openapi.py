@@ -202,7 +202,7 @@ def test_a_reader_finds_a_call(house: House) -> None:
         page.on("console", lambda message: faults.append(message.text))
         page.goto(f"{house.url}/docs")
         page.get_by_role("searchbox").fill("next pair of tokens")
-        expect(page.get_by_role("status")).to_have_text("1 call found")
+        expect(page.locator("#found")).to_have_text("1 call found")
         expect(page.locator("article.call:visible")).to_have_attribute("id", "sessions.refresh")
         expect(page.locator("nav li:visible")).to_have_count(1)
         page.reload()
