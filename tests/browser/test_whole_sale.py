@@ -152,30 +152,31 @@ class Rostrum:
     async def sees(self, words: str) -> None:
         await expect(self.page.locator("#call")).to_contain_text(words)
 
+    async def can(self, act: str) -> None:
+        """Wait until this may be pressed: nothing else is on its way any more."""
+        button = self.page.locator(f"[data-act={act}]")
+        await expect(button).to_have_attribute("aria-disabled", "false")
+
     async def price(self, amount: int) -> None:
         await expect(self.page.locator("#current")).to_have_text(_euros(amount))
 
     async def opens(self, number: int) -> None:
         """N, and the lot is on."""
-        await expect(self.page.locator("[data-act=next]")).to_contain_text(f"Open lot {number}")
+        opening = self.page.locator("[data-act=next]")
+        await expect(opening).to_contain_text(f"Open lot {number}")
+        await self.can("next")  # the hammer's own answer may be a moment behind the close
         await self.key("n")
         await expect(self.page.locator("#t")).to_contain_text(f"Bowl {number}")
-        await expect(self.page.locator("[data-act=room]")).to_have_attribute(
-            "aria-disabled", "false"
-        )
+        await self.can("room")
 
     async def takes_room(self, amount: int) -> None:
         await expect(self.page.locator("[data-act=room]")).to_contain_text(_euros(amount))
-        await expect(self.page.locator("[data-act=room]")).to_have_attribute(
-            "aria-disabled", "false"
-        )
+        await self.can("room")
         await self.key("f")
         await self.price(amount)
 
     async def raises(self) -> None:
-        await expect(self.page.locator("[data-act=hammer]")).to_have_attribute(
-            "aria-disabled", "false"
-        )
+        await self.can("hammer")
         await self.key("h")
         await self.sees("Selling at")
 
@@ -301,9 +302,11 @@ async def _online_beats_the_room(room: Saleroom) -> None:
     await room.rostrum.takes_room(100_000)
     await room.ada.bids(110_000)
     await room.rostrum.price(110_000)
+    await room.rostrum.can("warn")
     await room.rostrum.key("w")
     await room.rostrum.sees("Fair warning given")
     await expect(room.ada.page.locator("body")).to_contain_text("Fair warning")
+    await room.rostrum.can("warn")
     await room.rostrum.key("w")
     await room.rostrum.sees("Final call given")
     await room.rostrum.sells(f"Sold, €1,100 to {room.ada.person.paddle} online.")
@@ -317,6 +320,7 @@ async def _a_bid_is_undone(room: Saleroom) -> None:
     await room.bram.bids(110_000)
     await room.rostrum.price(110_000)
     await expect(room.rostrum.page.locator("[data-act=undo]")).to_contain_text("€1,100")
+    await room.rostrum.can("undo")
     await room.rostrum.key("u")
     await expect(room.rostrum.page.get_by_role("dialog")).to_contain_text("Undo €1,100")
     await room.rostrum.key("Enter")
@@ -328,7 +332,23 @@ async def _a_bid_is_undone(room: Saleroom) -> None:
 
 
 async def _nobody_wants_it(room: Saleroom) -> None:
+    """A clerk watches; a second console takes the desk, and gives it back when it is asked."""
     await room.rostrum.opens(3)
+    second = Rostrum(await room.rostrum.page.context.new_page())
+    await second.page.goto(f"{room.house.url}/console/{SALE}?view=clerk")
+    await second.sees("Open at €1,000.")
+    await expect(second.page.locator("[data-act=pass]")).to_have_attribute("aria-disabled", "true")
+    await second.page.goto(f"{room.house.url}/console/{SALE}")
+    await second.sees("on another screen. Take over?")
+    await second.page.locator("[data-act=take_over]").press("Enter")
+    await second.sees("Open at €1,000.")
+    await room.rostrum.sees("on another screen. Take over?")
+    await room.rostrum.key("x")  # which does nothing: the desk is another's
+    await room.rostrum.page.locator("[data-act=take_over]").press("Enter")
+    await room.rostrum.sees("Open at €1,000. No bids yet.")
+    await second.sees("on another screen. Take over?")
+    await second.page.close()
+    await room.rostrum.can("pass")
     await room.rostrum.key("x")
     await room.rostrum.sees("Passed.")
 
@@ -340,6 +360,7 @@ async def _reopened_when_the_next_is_on(room: Saleroom) -> None:
     await room.rostrum.sells_to(777, 100_000)
     await room.rostrum.opens(5)
     await room.rostrum.takes_room(100_000)
+    await room.rostrum.can("reopen")
     await room.rostrum.key("r")
     dialog = room.rostrum.page.get_by_role("dialog")
     await expect(dialog).to_contain_text("Reopen a lot?")
@@ -357,6 +378,7 @@ async def _the_rostrum_loses_its_line(room: Saleroom) -> None:
     await room.rostrum.price(100_000)
     await room.cleo.turns_to(5)
     wire = room.rostrum.wire
+    await room.rostrum.can("room")
     wire.swallow = '"auctionId":"auction_ceramics_05"'
     await room.rostrum.key("f")
     await expect(room.cleo.page.locator("#price")).to_have_text("€1,100")
@@ -380,6 +402,7 @@ async def _the_price_moves_under_a_finger(room: Saleroom) -> None:
     await room.ada.page.wait_for_timeout(GUARD_MS)
     await button.hover()
     await room.ada.page.mouse.down()
+    await room.rostrum.sees(f"{room.ada.person.paddle} has a finger on the button.")
     await room.rostrum.takes_room(110_000)
     await expect(button).to_contain_text("€1,200")
     await room.ada.page.mouse.up()
@@ -411,6 +434,7 @@ async def _a_left_bid_replies(room: Saleroom) -> None:
     await room.rostrum.opens(8)
     await room.rostrum.price(100_000)
     await expect(room.rostrum.page.locator("#leader")).to_contain_text("by a left bid")
+    await room.rostrum.can("room")
     await room.rostrum.key("f")
     await room.rostrum.price(120_000)  # the room's 110,000, and the reply
     await room.dora.turns_to(8)
@@ -436,6 +460,7 @@ async def _bids_wait_for_a_hand(room: Saleroom) -> None:
     await room.rostrum.page.locator("#stage").focus()
     await room.ada.presses(100_000)
     await room.rostrum.sees(f"Online bid waiting. Paddle {room.ada.person.paddle} at €1,000.")
+    await room.rostrum.can("online")
     await room.rostrum.key("i")
     await room.rostrum.price(100_000)
     room.ada.pressed.append((_auction(9), 100_000))
@@ -486,8 +511,10 @@ async def _the_telephone_wins(room: Saleroom) -> None:
     await room.rostrum.takes_room(100_000)
     await room.dora.bids(110_000)
     await room.rostrum.price(110_000)
+    await room.rostrum.can("quick1")
     await room.rostrum.key("1")
     await room.rostrum.sees("Shown to online bidders")
+    await expect(room.dora.page.locator("body")).to_contain_text("It’s against you online")
     await room.rostrum.sells(f"Sold, €1,100 to {room.dora.person.paddle} online.")
 
 
