@@ -100,7 +100,7 @@ async function checkRecord() {
   record.dataset.k = { unknown: "warn", valid: "lead", broken: "out" }[state];
   $("record-head").textContent = t(`lot.record.${state}`);
   $("record-text").textContent = found === null ? "" : t("lot.record.entries", { n: found.events.length });
-  $("record-link").textContent = t(state === "broken" ? "lot.record.differs" : "lot.record.proof");
+  $("record-link").textContent = t(`lot.record.link.${state}`);
   record.querySelector("use").setAttribute("href", state === "valid" ? "#i-seal" : "#i-warn");
 }
 

@@ -244,7 +244,7 @@ class LotRoom extends Part {
   drawJumps() {
     const { room } = this;
     const { askingBid } = room.view.auction;
-    const jumps = askingBid === null || !state.jumps ? [] : after(state.steps, askingBid, JUMPS);
+    const jumps = askingBid === null || !state.jumps || room.view.auction.status !== "open" ? [] : after(state.steps, askingBid, JUMPS);
     if (jumps.length === 0) return nothing;
     const off = !room.isOffered;
     return html`<div class="jump" role="group" aria-label=${t("lot.jump.group")}><span class="lbl">${t("lot.jump")}</span>${jumps.map(
