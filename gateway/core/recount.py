@@ -50,6 +50,7 @@ from engine.core.messages import (
     EnterSale,
     Event,
     FinishSettlement,
+    Hammer,
     KeepTime,
     LeaveConsole,
     LeaveSale,
@@ -68,25 +69,33 @@ from engine.core.messages import (
     LotWithdrawn,
     LowerLimit,
     MessageSaid,
+    Open,
     OpenLot,
+    Pass,
+    Pause,
     PauseLot,
     PlaceBid,
     PriceDropped,
     RegisterBidder,
     RemoveLot,
     RemoveSale,
+    Reopen,
     ReserveLowered,
     ResumeTrading,
     RingMoved,
     SaleCreated,
     SaleRemoved,
     SaleUpdated,
+    SellSubject,
     SettleLot,
+    Skip,
     State,
     TradingResumed,
+    Unpause,
     UnpauseLot,
     UpdateLot,
     UpdateSale,
+    Withdraw,
 )
 from engine.core.sale import EVENTS_PER_COMMAND, Shard, evolve, execute
 from engine.core.sealed import SEALED_BYTES
@@ -146,6 +155,16 @@ _OF_ACTS: Final = (
     ReserveLowered,
     RingMoved,
 )
+
+
+# What others bring about too: which acts begin with it.
+_BEGUN_BY: Final[dict[type, tuple[type, ...]]] = {
+    BidderRegistered: (Hammer,),
+    LotClosed: (Hammer, SellSubject, Pass, Withdraw),
+    LotOpened: (Open,),
+    LotPaused: (Pause, Skip, Reopen),
+    LotUnpaused: (Open, Unpause),
+}
 
 
 class Disagreement(Exception):
@@ -246,7 +265,7 @@ class Recount:
         for place in range(min(len(self._waiting), EVENTS_PER_COMMAND)):
             found = self._waiting[place][1]
             if isinstance(found, ActDecided):
-                return found if found.at == at else None
+                return found if found.at == at and _may_begin(event, found) else None
             if not isinstance(found, _OF_ACTS):
                 return None
         return None
@@ -391,6 +410,16 @@ class Recount:
             if not isinstance(event, _FOLLOW):
                 break
         return "", ""
+
+
+def _may_begin(event: Event, decided: ActDecided) -> bool:
+    """Can the act have begun with this event?  A command without an id has no answer of its own,
+    and an act of the same millisecond may follow it."""
+    deeds = _BEGUN_BY.get(type(event))
+    if deeds is not None and not isinstance(decided.deed, deeds):
+        return False
+    # A lot that is reopened sends another one back.
+    return _auction_of(event) in ("", decided.auction_id) or isinstance(decided.deed, Reopen)
 
 
 def _act_of(decided: ActDecided) -> Act:

@@ -20,6 +20,7 @@ from engine.core.messages import (
     BidsLapsed,
     BidsUndone,
     Catalogue,
+    CloseLot,
     Deed,
     Event,
     FairWarning,
@@ -34,8 +35,10 @@ from engine.core.messages import (
     LotSettled,
     LowerReserve,
     Open,
+    OpenLot,
     Pass,
     Pause,
+    PauseLot,
     PlaceBid,
     Refuse,
     Reinstate,
@@ -50,6 +53,7 @@ from engine.core.messages import (
     TakeOver,
     Undo,
     Unpause,
+    UnpauseLot,
     Withdraw,
 )
 from gateway.core import frames, rostrum, webhooks
@@ -479,3 +483,16 @@ def test_what_a_live_lot_does_to_its_object_waits_for_the_settlement() -> None:
             if isinstance(event, LotClosed | LotSettled)
         }
         assert told == {LotClosed: [], LotSettled: [outcome]}
+
+
+def test_a_command_without_an_id_is_no_part_of_the_act_that_follows() -> None:
+    """All within one millisecond, as a program may enter them."""
+    room = Saleroom()
+    room.does(TakeOver())
+    room.do(OpenLot(LOT), PauseLot(LOT), UnpauseLot(LOT))
+    room.do(Act(LOT, FairWarning(), "w", "key_1", "ses_1"))
+    room.do(PauseLot(LOT), Act(LOT, Unpause(), "u", "key_1", "ses_1"))
+    room.do(CloseLot(LOT), Act(LOT, Reopen(), "r", "key_1", "ses_1", None, "too soon"))
+    recount = Recount()
+    recount.read(enumerate(room.log, 1), last=True)
+    assert room.rostrum.now.state is State.OPEN
