@@ -245,3 +245,15 @@ def test_the_pages_are_well_built(
     ):
         page.goto(house.url + path)
         looks.is_well_built(page)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=("phone", "desk"))
+def test_long_german_words_fit(new_page: NewPage, house: House, size: dict[str, int]) -> None:
+    """Edges and double text in the language with the longer words."""
+    page = new_page(viewport=size, locale="de-DE")
+    mine(page, house, 0)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Meine Gebote")
+    looks.is_well_built(page)
+    for path in ("/sign-in", f"/sale/{a_sale(house)}/register", f"/sale/{sale_of(house)}", "/"):
+        page.goto(house.url + path)
+        looks.is_well_built(page)
