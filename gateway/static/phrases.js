@@ -46,5 +46,11 @@ const page = globalThis.document;
 /** The locale that the page is written in, for `Intl`. */
 export const locale = page?.documentElement.lang || "en-GB";
 
+/** @type {Record<string, Phrase>} */
+const catalogue = JSON.parse(page?.getElementById("words")?.textContent ?? "{}");
+
 /** A phrase of this page, by its key. */
-export const t = sayer(JSON.parse(page?.getElementById("words")?.textContent ?? "{}"), locale);
+export const t = sayer(catalogue, locale);
+
+/** Whether there are words for something that the saleroom names. @param {string} key */
+export const knows = (key) => Object.hasOwn(catalogue, key);

@@ -8,7 +8,7 @@
  */
 
 import { format } from "./money.js";
-import { t } from "./phrases.js";
+import { knows, t } from "./phrases.js";
 import { isOver, leads } from "./view.js";
 
 const SLOW_ANSWER_MS = 2000; // beyond this an answer is late enough to say so
@@ -196,13 +196,11 @@ export function cash(/** @type {View} */ view, /** @type {number|null|undefined}
 
 /** Who a paddle is to this viewer, and where they bid. */
 export function bidder(/** @type {View} */ view, /** @type {{paddle?: number|null, channel?: string}} */ { paddle, channel }) {
-  const where = channel !== undefined && CHANNELS.has(channel) ? t(`lot.channel.${channel}`) : "";
+  const where = knows(`lot.channel.${channel}`) ? t(`lot.channel.${channel}`) : "";
   if (paddle === null || paddle === undefined) return { name: where, you: false, where: "" };
   const you = Number.isInteger(paddle) && paddle === view.you?.paddle;
   return { name: you ? t("lot.you") : String(paddle), you, where };
 }
-
-const CHANNELS = new Set(["room", "phone", "online", "left"]);
 
 /** What is read out of a state: the urgent at once, the rest when there is time. */
 export function aloud(/** @type {Banner} */ { head, text }) {
@@ -390,7 +388,7 @@ function limitWords(/** @type {View} */ view) {
 function leader(/** @type {View} */ view) {
   const { paddle, channel } = view.auction;
   if (paddle === null) return t(channel === "room" || channel === "phone" ? `lot.leads.a-${channel}` : "lot.leads.another");
-  return CHANNELS.has(channel) ? t(`lot.leads.${channel}`, { paddle }) : t("lot.leads", { paddle });
+  return knows(`lot.leads.${channel}`) ? t(`lot.leads.${channel}`, { paddle }) : t("lot.leads", { paddle });
 }
 
 /** @returns {Banner|null} */
@@ -428,18 +426,12 @@ function quiet(/** @type {View} */ view) {
 /** Why a bid was refused, and what would have passed. */
 function reason(/** @type {View} */ view, /** @type {any} */ { code, message, wouldPass, seq }) {
   const least = seq >= view.seq ? wouldPass : view.auction.askingBid;
-  const why = REASONS.has(code) ? t(`lot.reason.${code}`) : message ?? t("lot.reason.unknown");
+  const why = knows(`lot.reason.${code}`) ? t(`lot.reason.${code}`) : message ?? t("lot.reason.unknown");
   const asks = ASKS_MORE.has(code) && least !== null && least !== undefined;
   return asks ? `${why} ${t("lot.reason.least", { amount: cash(view, least) })}` : why;
 }
 
 const ASKS_MORE = new Set(["below_asking_bid", "off_ladder", "not_a_raise", "moved"]);
-
-const REASONS = new Set([
-  "not_open_yet", "paused", "closed", "canceled", "below_asking_bid", "off_ladder", "not_a_raise", "already_bid",
-  "not_registered", "pending_approval", "suspended", "over_limit", "insufficient_funds", "own_lot",
-  "idempotency_mismatch", "refused", "moved", "withdrawn",
-]);
 
 function trouble(/** @type {any} */ { code, message, retryAfterMs }) {
   const again = retryAfterMs > 0 ? t("lot.again-in", { time: t("lot.seconds-in", { n: Math.ceil(retryAfterMs / 1000) }) }) : t("lot.again");
