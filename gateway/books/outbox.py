@@ -318,6 +318,7 @@ def _know_prices(connection: Connection, lots: Mapping[str, Lot], before: int) -
         # One step of an index for each, however many bids there are.
         made = select(bids.c.price).where(bids.c.auction_id == lot.auction_id)
         made = made.where(bids.c.log_seq <= before, bids.c.price.is_not(None))
+        made = made.where(bids.c.undone_at.is_(None))
         lot.price = connection.scalar(made.order_by(bids.c.log_seq.desc()).limit(1))
 
 
