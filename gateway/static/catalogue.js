@@ -135,11 +135,14 @@ function key(/** @type {KeyboardEvent} */ event) {
 document.addEventListener("submit", star);
 document.addEventListener("keydown", key);
 
-const seen = new IntersectionObserver((entries) => {
+function come(/** @type {IntersectionObserverEntry[]} */ entries) {
   const inSight = entries.filter((entry) => entry.isIntersecting);
   follower.follow(inSight.map((entry) => /** @type {string} */ (/** @type {HTMLElement} */ (entry.target).dataset.lot)));
   for (const { target } of inSight) seen.unobserve(target);
-});
+}
+
+// A little before a lot comes into sight, so that its price is right when it does.
+const seen = new IntersectionObserver(come, { rootMargin: "200px 0px" });
 for (const card of document.querySelectorAll("[data-lot]")) seen.observe(card);
 
 addEventListener("pagehide", () => follower.shut());

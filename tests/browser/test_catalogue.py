@@ -82,6 +82,7 @@ def test_a_lost_line_is_said_and_comes_back(new_page: NewPage, house: House) -> 
 
     page.route_web_socket("**/ws", carry)
     live(page, house.url)
+    card(page, lot_of(house, 5)).scroll_into_view_if_needed()
     stale = page.get_by_text("Prices may be out of date")
     expect(stale).to_be_hidden()
     closed = True
