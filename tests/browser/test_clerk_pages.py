@@ -37,6 +37,7 @@ from engine.core.messages import (
     Terms,
     Undo,
 )
+from gateway import archive
 from tests.browser import looks
 from tests.browser.conftest import NewPage
 from tests.browser.faults import Faults
@@ -378,6 +379,8 @@ def test_a_live_sale_tells_afterwards_what_the_rostrum_did(office: Office, page:
     page.get_by_role("button", name="Close the sale: settle 3 lots").click()
     expect(page.get_by_text("3 lots done.")).to_be_visible()
 
+    rose = archive.prices(office.gateway.archive, lots)[lots[0]]
+    assert [price for _, price in rose] == [100_00, 150_00, 300_00, 320_00]  # without the undone
     page.goto(f"{office.url}/admin/sale/seq_live/results")
     sources = page.get_by_role("region", name="By source of the winning bid")
     expect(sources.get_by_role("row")).to_have_text(
