@@ -364,7 +364,7 @@ def test_a_live_sale_tells_afterwards_what_the_rostrum_did(office: Office, page:
     desk.do(lots[0], FloorBid("room", 150_00, house=True))
     desk.do(lots[0], FloorBid("phone", 300_00, 31))
     desk.do(lots[0], FloorBid("room", 900_00, 12))
-    desk.do(lots[0], Undo(3), reason="Misheard <the> bid")
+    desk.do(lots[0], Undo(4), reason="Misheard <the> bid")
     desk.do(lots[0], FloorBid("phone", 320_00, 31))
     desk.do(lots[0], Hammer(31, 320_00))
     desk.do(lots[1], Open())
