@@ -694,6 +694,7 @@ def test_a_key_can_be_changed(page: Page, desk: Desk) -> None:
 
 
 def _more(page: Page, item: str) -> None:
+    expect(page.locator("[data-act=more]")).to_have_attribute("aria-disabled", "false")
     page.keyboard.press("o")
     page.get_by_role("dialog").get_by_role("button", name=item).click()
 
