@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from engine.core.increments import step_at
 from engine.core.lot import Lot, asking_at, asking_over, public_state, reserve_shown
 from engine.core.messages import LotUpdated, Objection, PublicState, State, Terms, UpdateLot
+from engine.core.rostrum import HOUSE
 from engine.core.terms import can_be_sold_by
 
 
@@ -55,7 +56,7 @@ def _is_eased(lot: Lot, terms: Terms) -> bool:
     """A later end, a later settlement, a lower reserve or none; everything else as it was."""
     now = lot.terms
     same_but = replace(terms, closes_at=now.closes_at, settle_at=now.settle_at, reserve=now.reserve)
-    if same_but != now:
+    if same_but != now or house_would_buy(lot, terms):
         return False
     end = now.closes_at if lot.state is State.PAUSED else lot.closes_at
     if lot.ends_at is not None:
@@ -83,6 +84,13 @@ def _is_later(wanted: int | None, said: int | None, now: int | None) -> bool:
     if wanted == said:
         return True
     return wanted is not None and now is not None and wanted > now
+
+
+def house_would_buy(lot: Lot, terms: Terms) -> bool:
+    """Would the house, which bids for the consignor below the reserve alone, lead at it?"""
+    if lot.leader != HOUSE:
+        return False
+    return reserve_shown(terms, lot.price) != "not_met"
 
 
 def _is_lower(wanted: int | None, now: int | None) -> bool:

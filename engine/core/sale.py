@@ -671,7 +671,8 @@ def _accepted(shard: Shard, event: BidAccepted) -> None:
     registration = sale.registrations.get(event.consumer_id)
     if registration is None:
         registration = take_paddle(sale, event.consumer_id, event.paddle)
-    registration.lots.append(event.auction_id)
+    if event.auction_id not in registration.lots:  # else they have waited here before
+        registration.lots.append(event.auction_id)
 
 
 def _moved(shard: Shard, event: LotEvent) -> None:
@@ -692,15 +693,20 @@ def _waits(shard: Shard, event: BidWaiting) -> None:
     lot = shard.lots[event.auction_id]
     calling.evolve_waiting(lot, event)
     sale = shard.sales[lot.sale_id]
-    if event.consumer_id not in sale.registrations:
-        take_paddle(sale, event.consumer_id, event.paddle)
+    registration = sale.registrations.get(event.consumer_id)
+    if registration is None:
+        registration = take_paddle(sale, event.consumer_id, event.paddle)
+    if event.auction_id not in registration.lots:
+        registration.lots.append(event.auction_id)
 
 
 def _act_decided(shard: Shard, event: ActDecided) -> None:
+    key = _act_key(event.auction_id, event.by, event.cmd_id)
+    if key in shard.answers:
+        return  # said again, or of an id that has its answer: nothing happens a second time
     if event.code == "held":
         calling.hold(shard.lots[event.auction_id])
-    if event.code != "idempotency_mismatch":
-        _remember(shard, _act_key(event.auction_id, event.by, event.cmd_id), event)
+    _remember(shard, key, event)
 
 
 def _remember(shard: Shard, key: str, event: CommandTaken | CommandRefused | ActDecided) -> None:

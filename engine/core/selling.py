@@ -34,7 +34,6 @@ from engine.core.messages import (
     FinalCall,
     FloorBid,
     Hammer,
-    HouseBids,
     Kind,
     LotClosed,
     LotReopened,
@@ -288,6 +287,8 @@ def _lower_reserve(floor: Floor, deed: LowerReserve) -> Decided:
     if lot.terms.reserve is None or not 0 < deed.amount < lot.terms.reserve:
         return No("invalid")
     terms = replace(lot.terms, reserve=deed.amount)
+    if editing.house_would_buy(lot, terms):
+        return No("invalid")  # its bid is undone first
     price = editing.price_under(lot, terms)
     after = replace(lots.after(lot), price=price, reserve=reserve_shown(terms, price))
     if price is not None and price != lot.price:
@@ -363,17 +364,25 @@ def _accepted(
 
 def _house_bid(floor: Floor, deed: FloorBid) -> Decided:
     """For the consignor, below the reserve, as the sale's terms allow (bidding-rules 2.4)."""
-    lot, policy = floor.lot, floor.sale.said.terms.house_bids
-    reserve = lot.terms.reserve
     if deed.channel != "room" or deed.paddle is not None or deed.max is not None:
         return No("invalid")
-    if policy == "none" or reserve is None or deed.amount >= reserve or _has_bid(lot, policy):
+    if not _house_may_bid(floor, deed.amount, floor.act.cmd_id):
         return No("invalid")
     return _offer(floor, HOUSE, deed, Admitted(None, 0, None))
 
 
-def _has_bid(lot: Lot, policy: HouseBids) -> bool:
-    return policy == "announced_once" and HOUSE in memory(lot).known
+def _house_may_bid(floor: Floor, amount: int, cmd_id: str) -> bool:
+    """Do the sale's terms let the house lead at this amount, with its bid of this id?"""
+    policy, reserve = floor.sale.said.terms.house_bids, floor.lot.terms.reserve
+    if policy == "none" or reserve is None or amount >= reserve:
+        return False
+    return policy != "announced_once" or not _has_another_bid(floor.lot, cmd_id)
+
+
+def _has_another_bid(lot: Lot, cmd_id: str) -> bool:
+    """Has the house a bid here that stands, beside the one of this id?"""
+    marks = memory(lot).marks
+    return any(mark.consumer_id == HOUSE and mark.cmd_id != cmd_id for mark in marks)
 
 
 def _left_bid(floor: Floor, deed: FloorBid) -> Decided:
@@ -416,6 +425,8 @@ def _taken(floor: Floor, who: str, cmd_id: str, amount: int, reinstated: bool = 
     lot, admitted = floor.lot, floor.admit(who)
     if admitted.refusal is not None:
         return No(admitted.refusal)
+    if lot.leader == who:  # since it was sent: nobody bids against themselves
+        return No("not_a_raise")
     if admitted.allowance is not None and amount > admitted.allowance:
         return No("over_limit")
     if amount < lowest_bid(lot):
@@ -453,6 +464,8 @@ def _reinstate(floor: Floor, deed: Reinstate) -> Decided:
         return No("not_found")
     if mark.order == 0:  # it waited, and was refused
         return _taken(floor, mark.consumer_id, mark.cmd_id, mark.amount, reinstated=True)
+    if mark.consumer_id == HOUSE and not _house_may_bid(floor, mark.called, mark.cmd_id):
+        return No("invalid")  # the reserve was lowered meanwhile, or it has bid again
     if mark.consumer_id not in UNNAMED:
         admitted = floor.admit(mark.consumer_id)
         if admitted.refusal is not None:

@@ -181,6 +181,28 @@ def test_the_house_bids_once_where_it_said_so() -> None:
     )
 
 
+def test_the_house_never_leads_at_the_reserve() -> None:
+    """Where the reserve comes down to its bid that is undone first, and stays so."""
+    room = selling(
+        """
+        1 house bids 200 as h -> winning at 200, asking 210; done
+        2 lower reserve 200 -> invalid
+        3 lower reserve 201 -> reserve not_met, 200 asking 210; done
+        4 room bids 210 -> winning at 210, asking 220; done
+        5 undo to 3 because misheard -> undone to 3: floor_room, 200 asking 210; done
+        6 reinstate floor_house h -> floor_house reinstated at 200, asking 210; done
+        7 undo to 1 because misheard -> undone to 1: floor_house, None asking 100; done
+        8 lower reserve 200 -> reserve not_met, None asking 100; done
+        9 reinstate floor_house h -> invalid
+        """,
+        house_bids="announced_once",
+        reserve=300,
+    )
+    room.play("10 house bids 150 as h2 -> winning at 150, asking 160; done")
+    assert room.update(11, reserve=150) == "not_editable"
+    assert room.update(11, reserve=None) == "not_editable"
+
+
 def test_the_log_knows_the_house() -> None:
     """What is never public is in the event, with who did it."""
     room = selling("", house_bids="announced_once", reserve=300)

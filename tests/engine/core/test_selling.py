@@ -424,6 +424,30 @@ def test_a_waiting_bidder_has_a_paddle() -> None:
     assert room.shard.sales[SALE].paddles == {101: "anna"}
 
 
+def test_a_paddle_that_waits_stays_with_its_bidder() -> None:
+    """It is on the desk: it is changed no more, and its lot counts once."""
+    room = selling("""
+        1 auto off -> by hand; done
+        2 anna bids 150 as a -> waiting
+        3 anna is approved with 200 -> exists
+        4 take anna a -> winning at 150, asking 160; done
+    """)
+    assert room.shard.sales[SALE].registrations["anna"].lots == [LOT]
+
+
+def test_nobody_is_taken_against_themselves() -> None:
+    """Who leads by now, for less, with a limit or in the room, keeps their price."""
+    selling("""
+        1 auto off -> by hand; done
+        2 anna bids 150 as a -> waiting
+        3 anna bids up to 300 -> winning at 100, asking 110
+        4 take anna a -> not_a_raise
+        5 refuse anna a because yours -> refused, 301 would pass; done
+        6 reinstate anna a -> not_a_raise
+        look -> open seq 2, 100 by paddle 101 (left), asking 110, 1 bids of 1, reserve none
+    """)
+
+
 # ── The hammer ───────────────────────────────────────────────────────────────────────────
 
 
@@ -465,6 +489,20 @@ def test_the_hammer_is_held_once_for_a_waiting_bid() -> None:
         4 bert bids 110 as b -> waiting
         5 hammer 7 100 -> held
         6 hammer 7 100 -> sold to floor_7 for 100; lapsed, closed: anna, bert; ring empty; done
+    """)
+
+
+def test_a_retry_holds_the_hammer_for_nothing_more() -> None:
+    """Whoever came since it was held has not been heard by it; nor by an engine that reads on."""
+    selling("""
+        1 auto off -> by hand; done
+        1 room bids 100 for 7 -> winning at 100, asking 110; done
+        2 anna bids 110 as a -> waiting
+        3 hammer 7 100 as h -> held
+        4 bert bids 110 as b -> waiting
+        5 hammer 7 100 as h -> held
+        6 hammer 7 100 -> held
+        7 hammer 7 100 -> sold to floor_7 for 100; lapsed, closed: anna, bert; ring empty; done
     """)
 
 
