@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from engine.core import bidding
 from engine.core import lot as lots
-from engine.core.absentee import enter, price_of
+from engine.core.absentee import Limit, enter, price_of
 from engine.core.increments import table
 from engine.core.lot import REFUSED_IN, Bidder, Lot, asking_bid, asking_over, reserve_shown
 from engine.core.messages import (
@@ -221,7 +221,8 @@ def accept(
         return _left_before(lot, offered, bidder, at)
     raises = lot.leader == bid.consumer_id and (bid.kind != "bid" or not offered.by)
     if why is not None:
-        ended = _Contest(bid.amount, why, leads=True)
+        own = bidder.limit
+        ended = _Contest(_kept_in_front(lot, bid.amount, own), why, leads=True)
     elif raises:
         ended = _Contest(*bidding.raised(lot, bid), leads=True)
     else:
@@ -447,14 +448,37 @@ def _led(
 
 
 def reinstated(lot: Lot, at: int, mark: Mark) -> BidCalled | None:
-    """A bid that stood once leads again at the amount that was bid with it, or the least that
-    a limit must bid now; None where that is too little."""
+    """A bid that stood once leads again at the amount that was bid out loud with it, or the
+    least that a limit must bid now; None where that is too little."""
     price, lowest = mark.called, lowest_bid(lot)
-    if price < lowest and mark.stands:
-        price = min(mark.amount, lowest if lot.leader is None else lot.asking or lowest)
+    if mark.stands and (price < lowest or not mark.led):
+        has_to_beat = lot.leader is not None or lot.price is None
+        price = min(mark.amount, lot.asking or lowest if has_to_beat else lowest)
     if price < lowest or mark.consumer_id == lot.leader:
         return None
+    price = _kept_in_front(lot, price, _back_in_the_book(lot, mark))
     return _led(lot, at, mark.consumer_id, mark.cmd_id, price, mark.channel, "reinstated")
+
+
+def _back_in_the_book(lot: Lot, mark: Mark) -> Limit | None:
+    """The limit that a reinstated bid has from now on, where it may go on bidding."""
+    own = lot.bidders[mark.consumer_id].limit
+    if not mark.stands or (own is not None and -own[0] > mark.amount):
+        return own
+    return (-mark.amount, mark.order, mark.consumer_id)
+
+
+def _kept_in_front(lot: Lot, price: int, limit: Limit | None) -> int:
+    """What a bid that is made to lead at *price* bids at once, where it has a *limit* above
+    that: as much as keeps it before the limits that stand.  One that it cannot pass replies."""
+    if limit is None or -limit[0] <= price:
+        return price
+    rival = next((entry for entry in lot.book[:2] if entry[2] != limit[2]), None)
+    if rival is not None and rival < limit:
+        return price
+    second = None if rival is None else -rival[0]
+    terms = replace(_pricing(lot), opening=price)
+    return max(price, price_of(terms, -limit[0], second))
 
 
 def find(lot: Lot, consumer_id: str, cmd_id: str) -> Mark | None:
@@ -517,7 +541,7 @@ def evolve_accepted(lot: Lot, event: BidAccepted) -> None:
         limit, stands = own, True
     keeps = lot.leader == event.consumer_id and bidder.limit is not None
     order = bidder.limit[1] if keeps and bidder.limit is not None else lot.order
-    _enter(lot, event.consumer_id, limit, order, leads)
+    _enter(lot, event.consumer_id, limit, order, leads and limit == after.price)
     bidder.paddle, bidder.cmd_id = event.paddle, event.cmd_id
     bidder.bid_count += 1
     bidder.answers[event.cmd_id] = answer
@@ -532,13 +556,13 @@ def evolve_accepted(lot: Lot, event: BidAccepted) -> None:
     _remember(lot, event.consumer_id, event.cmd_id, limit, stands, moved, leads, event.channel)
 
 
-def _enter(lot: Lot, consumer_id: str, limit: int, order: int, leads: bool) -> None:
-    """Put a limit in its place; one that leads though an equal one was earlier goes before
-    it."""
+def _enter(lot: Lot, consumer_id: str, limit: int, order: int, at_the_price: bool) -> None:
+    """Put a limit in its place; one that leads *at the price*, though an equal one was earlier,
+    goes before it."""
     bidder = lot.bidders[consumer_id]
     others = (entry for entry in lot.book[:2] if entry[2] != consumer_id)
     first = next(others, None)
-    if leads and first is not None and -first[0] == limit and first[1] < order:
+    if at_the_price and first is not None and -first[0] == limit and first[1] < order:
         order = -lot.order
     bidder.limit = enter(lot.book, consumer_id, limit, order, bidder.limit)
 
@@ -725,9 +749,10 @@ def _evolve_called(lot: Lot, event: BidCalled) -> None:
     if event.why == "reinstated":
         mark = find(lot, event.consumer_id, event.cmd_id)
         assert mark is not None, "a bid was reinstated that was never made"
-        stands = mark.stands
-        limit = max(mark.amount if stands else event.after.price, limit)
-        _enter(lot, event.consumer_id, limit, mark.order if stands else lot.order, True)
+        limit, order, stands = event.after.price, lot.order, False
+        if (back := _back_in_the_book(lot, mark)) is not None and -back[0] >= limit:
+            limit, order, stands = -back[0], back[1], True
+        _enter(lot, event.consumer_id, limit, order, limit == event.after.price)
         bidder.cmd_id = event.cmd_id
     _lead(lot, event.consumer_id, event.after)
     lot.bid_count, lot.bidder_count = event.after.bid_count, event.after.bidder_count

@@ -137,19 +137,26 @@ class Ledger:
     def reinstate(self, bid: str) -> bool:
         made = self.made[bid]
         called = made.led_at or made.amount
-        if called < self.lowest() and made.stands:
-            called = min(made.amount, self.now.asking if self.leader else self.lowest())
+        if made.stands and (called < self.lowest() or made.led_at is None):
+            is_asked = self.leader or self.now.price is None
+            called = min(made.amount, self.now.asking if is_asked else self.lowest())
         if called < self.lowest() or made.who == self.leader:
             return False
+        self.written += 1
         own = self.now.lines.get(made.who)
-        limit = max(made.amount if made.stands else called, own.limit if own else 0)
+        # As far as they may be bid for: the bid, where it is a limit, or a higher one of theirs.
+        reach = (made.amount, made.place) if made.stands else (0, 0)
+        if own is not None and own.limit > reach[0]:
+            reach = (own.limit, own.place)
+        made.stands = reach[0] >= called
+        limit, place = reach if made.stands else (called, self.written)
         rivals = self._best(but=made.who)
-        self._write(
-            made.who, limit, bid, stands=made.stands, place=made.place if made.stands else None
-        )
-        self.written += made.stands
-        if rivals and self.now.lines[rivals[0]].limit == limit:
+        self._write(made.who, limit, bid, stands=made.stands, place=place)
+        if limit == called and rivals and self.now.lines[rivals[0]].limit == limit:
             self._before_all_equals(made.who)
+        if limit > called and self._best(but=None)[0] == made.who:
+            second = self.now.lines[rivals[0]].limit if rivals else 0
+            called = max(called, self._price(limit, second))
         self._leads(made.who, called)
         made.led_at, made.amount, made.place = called, limit, self.now.lines[made.who].place
         self._turn(by_bid=True)

@@ -771,6 +771,30 @@ def test_a_left_bid_replies_to_one_that_was_reinstated() -> None:
     """)  # a script's lines are as long as what is said
 
 
+def test_a_reinstated_limit_bids_against_those_that_stand() -> None:
+    """At once, as it would have: whoever has left more than its price is not passed over."""
+    selling("""
+        1 anna bids up to 130 -> winning at 100, asking 110
+        2 bert bids up to 300 as b -> winning at 140, asking 150
+        3 undo to 1 because misheard -> undone to 1: anna, bert, None asking 100; done
+        4 anna bids up to 230 as a -> winning at 100, asking 110
+        5 reinstate bert b -> bert reinstated at 240, asking 250; done
+        look -> open seq 6, 240 by paddle 102 (left), asking 250, 2 bids of 2, reserve none
+    """)
+
+
+def test_of_equal_limits_the_earlier_replies_to_a_reinstated_one() -> None:
+    """A tie is decided as between any two; and nobody pays more for having been reinstated."""
+    announced("""
+        0 anna bids up to 230 as a -> left, asking 100
+        0 bert bids up to 230 as b -> left, asking 100
+        0 carl bids up to 210 as c -> left, asking 100
+        1 open -> control one; open; anna called at 230, asking 240; ring 1; done
+        2 undo to 1 because misheard -> undone to 1: anna, None asking 100; done
+        3 reinstate bert b -> bert reinstated at 100, asking 110; anna called at 230, asking 240 (proxy); done
+    """)  # a script's lines are as long as what is said
+
+
 def test_a_refused_bid_is_reinstated() -> None:
     """The auctioneer thinks better of it: it stands as if it had been taken."""
     selling("""
