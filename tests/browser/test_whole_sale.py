@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import Browser, Error, Page, WebSocketRoute, async_playwright, expect
 
 from engine.core.increments import table
 from engine.core.messages import (
@@ -121,7 +121,12 @@ class Bidder:
         if self.auction_id == _auction(number):
             return
         self.auction_id = _auction(number)
-        await self.page.goto(f"{self.house.url}/lot/{self.auction_id}")
+        try:
+            await self.page.goto(f"{self.house.url}/lot/{self.auction_id}")
+        except Error as interrupted:  # the page was on its own way to the next lot
+            if not re.search("interrupted by another|ERR_ABORTED", str(interrupted)):
+                raise
+            await self.page.goto(f"{self.house.url}/lot/{self.auction_id}")
         await expect(self.page.locator("#link")).to_contain_text(re.compile("Live|Slow"))
 
     async def presses(self, amount: int) -> None:
