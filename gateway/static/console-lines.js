@@ -155,11 +155,12 @@ function leading(state, { auction, cash, say }) {
 /** What stands on the four tiles: `{on, hot, label, text}` by their name. */
 export function tiles(state, may, { cash, now }) {
   const { auction } = shownLot(state);
-  const asks = auction.askingBid === null ? "" : cash(auction.askingBid);
-  const on = may && isSelling(state) && asks !== "";
+  const asks = auction.askingBid === null ? null : cash(auction.askingBid);
+  const on = may && isSelling(state) && asks !== null;
+  const at = asks === null ? ["console.take.nothing"] : ["console.take.at", { amount: asks }];
   return {
-    room: { on, hot: false, label: ["console.take.room"], text: ["console.take.at", { amount: asks }] },
-    phone: { on, hot: false, label: ["console.take.phone"], text: ["console.take.at", { amount: asks }] },
+    room: { on, hot: false, label: ["console.take.room"], text: at },
+    phone: { on, hot: false, label: ["console.take.phone"], text: at },
     online: onlineTile(state, on, { asks, cash, now }),
     left: leftTile(state, on, cash),
   };
@@ -167,7 +168,10 @@ export function tiles(state, may, { cash, now }) {
 
 function onlineTile(state, on, { asks, cash, now }) {
   const bids = waiting(state);
-  if (bids.length === 0) return { on: false, hot: false, label: ["console.take.online"], text: state.autoAccept ? ["console.take.online.auto"] : ["console.take.online.none", { amount: asks }] };
+  if (bids.length === 0) {
+    const none = asks === null ? ["console.take.nothing"] : ["console.take.online.none", { amount: asks }];
+    return { on: false, hot: false, label: ["console.take.online"], text: state.autoAccept ? ["console.take.online.auto"] : none };
+  }
   const [bid] = bids;
   const ago = (Math.max(0, now - bid.at) / 1000).toFixed(1);
   return { on, hot: true, label: ["console.take.online.paddle", { paddle: bid.paddle }], text: ["console.take.online.at", { amount: cash(bid.amount), ago }] };

@@ -107,7 +107,7 @@ async function checkRecord() {
 async function readRecord(/** @type {string} */ serial) {
   try {
     const signal = AbortSignal.timeout(RECORD_MS);
-    const answer = await fetch(`/auction/objects/${encodeURIComponent(serial)}/provenance`, { signal });
+    const answer = await fetch(`/api/v1/auction/objects/${encodeURIComponent(serial)}/provenance`, { signal });
     const said = answer.ok ? await answer.json() : null;
     return Array.isArray(said?.events) ? said : null;
   } catch {

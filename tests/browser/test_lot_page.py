@@ -198,7 +198,7 @@ def test_the_record_has_three_states_and_never_a_bare_tick(
     def verifier(route: Route) -> None:
         route.fulfill(status=status, json=answer)
 
-    play.page.route("**/auction/objects/AUC1/provenance", verifier)
+    play.page.route("**/api/v1/auction/objects/AUC1/provenance", verifier)
     play.room.page = replace(lot(), serial="AUC1")
     play.page.goto(f"{play.room.url}/lot/{AUCTION}")
     record = play.page.locator("#record")
