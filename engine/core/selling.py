@@ -401,12 +401,16 @@ def _left_bid(floor: Floor, deed: FloorBid) -> Decided:
 
 
 def _left_call(floor: Floor, deed: FloorBid) -> Decided:
-    """The next standing left bid, at this amount."""
+    """The next standing left bid, at this amount: a step over the price at most, for it is
+    carried out as cheaply as it can be, and nobody finds its limit by calling more."""
     lot = floor.lot
     if deed.max is not None:
         return No("invalid")
     if deed.amount < lowest_bid(lot):
         return No("below_asking_bid", _possible(lowest_bid(lot)))
+    most = lot.terms.opening if lot.price is None else asking_over(lot.terms, lot.price, None)
+    if most is None or deed.amount > most:
+        return No("invalid")
     wrong_foot = floor.sale.said.terms.wrong_foot
     called = calling.called(lot, floor.at, deed.amount, wrong_foot)
     return No("invalid") if called is None else [called]

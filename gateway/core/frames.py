@@ -472,7 +472,10 @@ def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
         whose = (event.consumer_id, event.cmd_id)
         told.append((event.consumer_id, _decided(lot, whose, answer.seq, answer.at)))
     if answer.status == "WINNING":
-        frame = _winning(lot.auction_id, event.after, answer.at, answer.amount)
+        limit = answer.amount
+        if lot.is_live:  # a higher one of theirs may stand behind it
+            limit = max(limit, lot.bidders[event.consumer_id].limit)
+        frame = _winning(lot.auction_id, event.after, answer.at, limit)
         told.append((event.consumer_id, frame))
         if event.beaten is not None:
             told.append((event.beaten, _outbid(event, "bid")))

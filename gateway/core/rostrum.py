@@ -10,6 +10,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, NamedTuple
 
+from engine.core.increments import step_at
+from engine.core.messages import State
 from gateway.core.view import LotView, SaleView, TakenBid, WaitingBid
 
 Json = dict[str, Any]
@@ -58,27 +60,30 @@ def _waiting(lot: LotView, bid: WaitingBid) -> Json:
 
 
 def _left_bids(lot: LotView) -> Json:
-    """How many left bids can still bid or lead, and what the next that does not lead would bid."""
-    asked = lot.now.asking_bid
-    leading = [key for key in _limits(lot) if key in lot.holders]
-    able = [
-        consumer_id
-        for consumer_id, limit in _limits(lot).items()
-        if consumer_id not in lot.holders and asked is not None and limit >= asked
-    ]
+    """How many left bids can still bid or lead, and what the next that does not lead would bid.
+
+    By the printed opening and steps alone: counted against whatever the rostrum asks for, a
+    limit would be found by asking ever more.
+    """
+    limits = _limits(lot)
+    if lot.now.state is State.SCHEDULED:  # a printed opening bid can still be changed, too
+        return {"count": len(limits), "next": lot.terms.opening if limits else None}
+    if lot.ended or lot.outcome is not None:
+        return {"count": 0, "next": None}
+    asked, price = lot.terms.opening, lot.now.price
+    if price is not None:
+        asked = price + step_at(lot.terms.increments, price)
+    able = [who for who, limit in limits.items() if who not in lot.holders and limit >= asked]
+    leading = [who for who in limits if who in lot.holders]
     return {"count": len(leading) + len(able), "next": asked if able else None}
 
 
 def _limits(lot: LotView) -> dict[str, int]:
-    """What each bidder's last standing bid goes up to, of those who have left a limit."""
+    """What each bidder has left standing with the house, of those who have."""
     limits: dict[str, int] = {}
     for bid in lot.bids or ():
-        if bid.canceled:
-            continue
-        if bid.is_limit:
-            limits[bid.consumer_id] = bid.amount
-        else:
-            limits.pop(bid.consumer_id, None)
+        if bid.is_limit and not bid.canceled:
+            limits[bid.consumer_id] = max(bid.reach, limits.get(bid.consumer_id, 0))
     return limits
 
 

@@ -107,6 +107,12 @@ class TakenBid(NamedTuple):
     is_limit: bool = False
     led: bool = False  # it led when it came
     house: bool = False  # for the consignor: nobody is told before the sale is over
+    lowered_to: int | None = None  # by its bidder, since
+
+    @property
+    def reach(self) -> int:
+        """What it goes up to now."""
+        return self.amount if self.lowered_to is None else self.lowered_to
 
     @property
     def canceled(self) -> bool:
@@ -469,7 +475,9 @@ class Saleroom:
         bidder = lot.bidders.get(event.consumer_id)
         if bidder is None:
             bidder = lot.bidders[event.consumer_id] = BidderView(event.paddle)
-        bidder.limit = answer.amount
+        # At the rostrum a higher limit of theirs stands behind an exact bid.
+        stands = bidder.limit if lot.is_live and bidder.stands else 0
+        bidder.limit = max(answer.amount, stands)
         bidder.stands = True
         bidder.bid_count = answer.bid_count
         bidder.last_at = answer.at
@@ -487,6 +495,8 @@ class Saleroom:
         lot = self.lots[event.auction_id]
         bidder = lot.bidders[event.consumer_id]
         bidder.limit = event.limit
+        if lot.bids is not None:
+            lot.bids = [_lowered(bid, event) for bid in lot.bids]
         lot.keep(place, event)
         lot.silent[event] = lot.now
 
@@ -621,8 +631,9 @@ def _undo(lot: LotView, event: BidsUndone) -> None:
     void = set(event.undone)
     assert lot.bids is not None, "a lot that is being sold is not over"
     lot.bids = [_undone(bid, event) if _key(bid) in void else bid for bid in lot.bids]
+    concerned = {consumer_id for consumer_id, _ in void} | lot.holders.keys()
     lot.holders.clear()
-    for consumer_id in sorted({consumer_id for consumer_id, _ in void}):
+    for consumer_id in sorted(concerned):
         _recount(lot, consumer_id)
 
 
@@ -637,12 +648,18 @@ def _undone(bid: TakenBid, event: BidsUndone) -> TakenBid:
     return bid._replace(price=None) if bid.is_limit else bid
 
 
+def _lowered(bid: TakenBid, event: LimitLowered) -> TakenBid:
+    if bid.consumer_id != event.consumer_id or not bid.is_limit or bid.reach <= event.limit:
+        return bid
+    return bid._replace(lowered_to=event.limit)
+
+
 def _recount(lot: LotView, consumer_id: str) -> None:
     """What a bidder has on the lot, by those of their bids that stand."""
     own = [bid for bid in lot.bids or () if bid.consumer_id == consumer_id and not bid.canceled]
     bidder = lot.bidders[consumer_id]
     bidder.stands = bool(own)
-    bidder.limit = own[-1].amount if own else 0
+    bidder.limit = max((bid.reach for bid in own), default=0)
     bidder.has_led = any(bid.led for bid in own)
     bidder.bid_count = len(own)
     bidder.last_at = own[-1].at if own else bidder.last_at
@@ -681,6 +698,8 @@ def _close(lot: LotView, event: LotClosed) -> None:
     if event.winner is not None and not event.winners:  # an event of before several could win
         price, limit = event.after.price or 0, lot.bidders[event.winner].limit
         lot.winners = (Win(event.winner, event.after.paddle or 0, price, limit, ""),)
+    if lot.is_live:
+        _name_the_buyer(lot, event)
     if not event.opened:
         return
     lot.opened = event.opened
@@ -688,6 +707,17 @@ def _close(lot: LotView, event: LotClosed) -> None:
         lot.bidders[opened.consumer_id].limit = opened.amount
     if lot.bids is not None:
         lot.bids = _read_out(lot.bids, event)
+
+
+def _name_the_buyer(lot: LotView, event: LotClosed) -> None:
+    """Whoever has bought as an unnamed bidder of the floor leads from now on, if the lot is
+    reopened, too."""
+    for win in event.winners if lot.terms.winner_count == 1 else ():
+        if win.consumer_id in lot.holders:
+            continue
+        bidder = lot.bidders.setdefault(win.consumer_id, BidderView(win.paddle))
+        bidder.limit, bidder.has_led, bidder.stands = win.bid, True, True
+        lot.holders = {win.consumer_id: None}
 
 
 def _read_out(bids: list[TakenBid], event: LotClosed) -> list[TakenBid]:

@@ -129,7 +129,8 @@ class Ledger:
 
     def call(self, amount: int) -> bool:
         standing = self._best(but=None)
-        if self.leader or not standing or self.now.lines[standing[0]].limit < amount:
+        printed = self.opening if self.now.price is None else self.now.price + STEP
+        if amount > printed or self.leader or not standing or self.now.lines[standing[0]].limit < amount:
             return False
         self._carry_out(standing, amount)
         return True

@@ -250,6 +250,20 @@ def test_a_left_bid_that_does_not_stand() -> None:
     )
 
 
+def test_no_limit_is_found_by_calling() -> None:
+    """A left bid is called a printed step over the price at most, whatever was asked for."""
+    announced("""
+        0 anna bids up to 300 -> left, asking 100
+        1 open -> control one; open; anna called at 100, asking 110; ring 1; done
+        2 room bids 200 for 7 -> active at 210, asking 220; done
+        3 undo to 2 because misheard -> undone to 2: floor_7, 100 asking 110; done
+        4 ask 250 -> asking 250; done
+        5 left bids 250 -> invalid
+        6 left bids 301 -> invalid
+        7 left bids 110 -> anna called at 110, asking 120; done
+    """)
+
+
 def test_hdh_opens_at_the_second_left_bid() -> None:
     """1,000 against 650, from 500: the first bid is 700 (bidding-rules 2.5)."""
     announced(

@@ -677,7 +677,7 @@ def test_left_bids_from_before_the_opening_stand_through_any_undo() -> None:
         4 undo to 0 because misheard -> undone to 0: anna, floor_room, None asking 100; done
         look -> open seq 4, None by paddle None (online), asking 100, 0 bids of 0, reserve none
         5 left bids 301 -> invalid
-        6 left bids 150 -> anna called at 210, asking 220; done
+        6 left bids 100 -> anna called at 210, asking 220; done
         7 left bids 220 -> invalid
     """)
 

@@ -264,6 +264,56 @@ def test_the_desk_of_left_bids_says_no_limit() -> None:
     room.check()
 
 
+def test_no_limit_is_found_by_asking() -> None:
+    """What the desk says of left bids does not hang on what the rostrum asks for."""
+    room = Saleroom()
+    room.bid("cons_ada", 27_771, "a1", "max")
+    room.does(Open())
+    room.does(Undo(1), "the room first")
+    before = room.desk()["leftBids"]
+    for amount in (12_000, 27_000, 29_999, 31_000):
+        room.does(Ask(amount))
+        assert room.desk()["leftBids"] == before
+    room.does(Step(25_000))
+    assert room.desk()["leftBids"] == before
+    assert before["count"] == 1
+
+
+def test_an_exact_bid_hides_no_higher_limit_of_its_bidder() -> None:
+    """What stands for them is what they are told, though they bid less in the room."""
+    room = Saleroom()
+    room.does(Open())
+    room.bid("cons_ada", 27_771, "a1", "max")
+    paddle = room.rostrum.sale.paddles["cons_ada"]
+    room.told("cons_ada")
+    room.does(FloorBid("room", 12_000, paddle))
+    assert room.told("cons_ada")[-1]["max"] == 27_771
+    assert frames.you(room.rostrum, "cons_ada")["max"] == 27_771
+    room.does(FloorBid("room", 13_000, 55))
+    assert room.rostrum.leader == "cons_ada"
+    room.check()
+
+
+def test_whoever_bought_unnamed_leads_a_reopened_lot() -> None:
+    """And is told when somebody bids more: the room without a name has no part in it."""
+    room = Saleroom()
+    room.bid("cons_ada", 10_000, "a0", "max")
+    paddle = room.rostrum.sale.paddles["cons_ada"]
+    room.does(Open())
+    room.does(FloorBid("room", 33_000))
+    room.does(Hammer(paddle, 33_000))
+    room.does(Reopen(), "a bid was missed")
+    assert list(room.rostrum.holders) == ["cons_ada"]
+    assert room.rostrum.status_of("cons_ada") == "WINNING"
+    room.told("cons_ada")
+    room.bid("cons_bram", 34_000, "b1")
+    assert list(room.rostrum.holders) == ["cons_bram"]
+    assert [frame["type"] for frame in room.told("cons_ada")] == ["outbid"]
+    room.does(Undo(2), "all over again")
+    assert list(room.rostrum.holders) == []
+    room.check()
+
+
 def test_a_lot_is_reopened_and_decided_later() -> None:
     """As before the hammer, and then sold subject, and in the end passed."""
     room = Saleroom()
