@@ -297,7 +297,8 @@ def raised(lot: Lot, bid: PlaceBid) -> tuple[int, Why | None]:
     meets_reserve = terms.reserve is not None and price < terms.reserve <= limit
     if terms.leader_raise == "recompute":
         second = -lot.book[1][0] if len(lot.book) > 1 else None
-        price = max(price, price_of(terms, limit, second))
+        # At the rostrum a limit may be below the opening.
+        price = max(price, min(limit, price_of(terms, limit, second)))
     elif meets_reserve:
         assert terms.reserve is not None
         price = terms.reserve

@@ -130,7 +130,12 @@ class Ledger:
     def call(self, amount: int) -> bool:
         standing = self._best(but=None)
         printed = self.opening if self.now.price is None else self.now.price + STEP
-        if amount > printed or self.leader or not standing or self.now.lines[standing[0]].limit < amount:
+        if (
+            amount > printed
+            or self.leader
+            or not standing
+            or self.now.lines[standing[0]].limit < amount
+        ):
             return False
         self._carry_out(standing, amount)
         return True

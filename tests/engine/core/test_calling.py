@@ -60,6 +60,18 @@ def test_a_first_bid_may_be_below_the_opening() -> None:
     """)
 
 
+def test_a_raise_below_the_opening_stays_within_its_limit() -> None:
+    """Also where a raise is priced anew: nobody pays more than they have said."""
+    selling(
+        """
+        1 anna is approved with 7 -> paddle 7 approved
+        2 room bids 50 for 7 -> winning at 50, asking 60; done
+        3 anna bids up to 70 -> winning at 70, asking 80
+        """,
+        leader_raise="recompute",
+    )
+
+
 def test_unnamed_bidders_follow_each_other() -> None:
     """Two people in the room, neither of whom has shown a paddle."""
     room = selling("""

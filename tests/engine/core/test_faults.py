@@ -71,8 +71,9 @@ FAULTS = [
     Fault("the leader's raise competes", "bidding", "raised(lot, bid) if lot.leader == bid.consumer_id else _compete(lot, bid)", "_compete(lot, bid)"),
     Fault("a frozen price is recomputed", "bidding", 'if terms.leader_raise == "recompute":', "if True:"),
     Fault("a recomputed price is frozen", "bidding", 'if terms.leader_raise == "recompute":', "if False:"),
-    Fault("the price falls", "bidding", "price = max(price, price_of(terms, limit, second))", "price = price_of(terms, limit, second)"),
+    Fault("the price falls", "bidding", "price = max(price, min(limit, price_of(terms, limit, second)))", "price = min(limit, price_of(terms, limit, second))"),
     Fault("a raise never meets the reserve", "bidding", "price < terms.reserve <= limit", "False"),
+    Fault("a raise goes to the opening", "bidding", "price = max(price, min(limit, price_of(terms, limit, second)))", "price = max(price, price_of(terms, limit, second))"),
     Fault("the same limit is a raise", "bidding", "if bid.amount <= own:", "if bid.amount < own:"),
     # The asking bid and the ladder.
     Fault("a bid must pass the asking bid", "bidding", "bid.amount < lot.asking", "bid.amount <= lot.asking"),
