@@ -13,6 +13,7 @@ import pytest
 from gateway import catalogue, lotpage, pages
 from gateway.core.money import format_money
 from tests.gateway.scripted_saleroom import NOW, lot, snapshot
+from verifier.api.routes import BASE
 
 
 def _html(page: lotpage.LotPage) -> str:
@@ -126,3 +127,12 @@ def test_the_demonstration_sale_is_whole() -> None:
         assert 0 < lot_["opening"] < lot_["estimate_low"] < lot_["estimate_high"]
         assert lot_["opening"] <= lot_["reserve"] <= lot_["estimate_low"]
         assert lot_["provenance"]
+
+
+def test_the_record_is_asked_for_where_it_is_served() -> None:
+    """A path that nobody serves would look like a verifier that cannot be reached."""
+    script = (pages.STATIC / "lot-about.js").read_text(encoding="utf-8")
+    asked = re.findall(r"fetch\(`(/[^`]*)`", script)
+    assert [re.sub(r"\$\{[^}]*\}", "{serial}", path) for path in asked] == [
+        f"{BASE}/objects/{{serial}}/provenance"
+    ]
