@@ -9,7 +9,7 @@ house knows can be taken along, and forgotten, as by the API (``gateway.api.me``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -28,9 +28,9 @@ from gateway.books.dues import Due, dues_in
 from gateway.books.payments import first_expiry
 from gateway.books.people import NOTICES
 from gateway.browsers import Bidder
+from gateway.catalogue import Shown
 from gateway.core import cards, frames, own
 from gateway.core.bill import Bill, bill
-from gateway.core.cards import Face
 from gateway.core.own import GROUPS, Group
 from gateway.core.problems import Problem
 from gateway.core.view import LotView
@@ -67,35 +67,12 @@ class Invoice:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Row(Shown):
     """One lot on a bidder's page."""
 
-    lot: LotView
     group: Group
-    face: Face
     maximum: int | None  # the bidder's own figure
     invoice: Invoice | None = None
-
-    @property
-    def auction_id(self) -> str:
-        return self.lot.auction_id
-
-    @property
-    def number(self) -> str:
-        return self.lot.catalogue.lot_number
-
-    @property
-    def name(self) -> str:
-        return self.lot.catalogue.name
-
-    @property
-    def photo(self) -> str | None:
-        photos = self.lot.catalogue.photos
-        return photos[0] if photos else None
-
-    @property
-    def money(self) -> tuple[str, int]:
-        return self.lot.money
 
     @property
     def zone(self) -> Any:
@@ -152,7 +129,7 @@ def _row(lot: LotView, consumer_id: str, watched: frozenset[str]) -> Row | None:
         if lot.auction_id not in watched:
             return None
         group = "watching"
-    return Row(lot, group, cards.face(told["auction"]), told["you"]["max"])
+    return Row(lot, cards.face(told["auction"]), group, told["you"]["max"])
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -184,7 +161,7 @@ def _with_invoice(
         is_late=is_late,
         token=_token(gateway, lot, consumer_id) if is_settled and not is_late else None,
     )
-    return Row(row.lot, row.group, row.face, row.maximum, invoice)
+    return replace(row, invoice=invoice)
 
 
 def _token(gateway: Gateway, lot: LotView, consumer_id: str) -> str | None:

@@ -51,12 +51,11 @@ def routes() -> list[Route]:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One lot in a list."""
+class Shown:
+    """A lot as a list shows it."""
 
     lot: LotView
     face: Face
-    is_watched: bool
 
     @property
     def auction_id(self) -> str:
@@ -76,13 +75,20 @@ class Card:
         return photos[0] if photos else None
 
     @property
+    def money(self) -> tuple[str, int]:
+        return self.lot.money
+
+
+@dataclass(frozen=True, slots=True)
+class Card(Shown):
+    """One lot of the catalogue."""
+
+    is_watched: bool
+
+    @property
     def estimate(self) -> tuple[int, int] | None:
         low, high = self.lot.catalogue.estimate_low, self.lot.catalogue.estimate_high
         return None if low is None or high is None else (low, high)
-
-    @property
-    def money(self) -> tuple[str, int]:
-        return self.lot.money
 
     @property
     def bids(self) -> int:
