@@ -49,6 +49,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     make_url,
     or_,
     select,
@@ -168,11 +169,14 @@ bids: Final = Table(
     Column("house", Boolean, nullable=False),  # private: it was made for the consignor
     Column("by", Text, nullable=False),  # private: who made or took it at the rostrum
     Column("undone_at", BigInteger),  # when the rostrum took it back; null: it stands
+    Column("called_at", BigInteger),  # when it came to lead, where it had been in already
 )
 _AT_ONCE: Final = 500  # ids in one question: SQLite takes some thousands
 _PUBLIC: Final = bids.c.price.is_not(None)
 _STANDS: Final = bids.c.undone_at.is_(None)
 _ACCEPTED: Final = bids.c.code.is_(None)
+# When a bid made its price: nobody is to learn when a limit was left.
+_SHOWN_AT: Final = func.coalesce(bids.c.called_at, bids.c.at)
 Index(
     "ix_bids_public",
     bids.c.auction_id,
@@ -370,12 +374,18 @@ def position(engine: Engine, shard: int) -> int:
     return 0 if seq is None else int(seq)
 
 
-def public_bids(engine: Engine, auction_id: str, limit: int) -> list[PublicBid]:
-    """The auction's bids that made a price, newest first."""
-    columns = (bids.c.bid_id, bids.c.consumer_id, bids.c.price, bids.c.at)
+def public_bids(
+    engine: Engine, auction_id: str, limit: int, *, is_live: bool = False
+) -> list[PublicBid]:
+    """The auction's bids that made a price, newest first.  *is_live*: sold from a rostrum,
+    where a bid may make its price long after it came."""
+    columns = (bids.c.bid_id, bids.c.consumer_id, bids.c.price, _SHOWN_AT)
     query = select(*columns).where(bids.c.auction_id == auction_id, _PUBLIC, _STANDS)
+    newest_first = [bids.c.log_seq.desc()]
+    if is_live:
+        newest_first = [_SHOWN_AT.desc(), bids.c.price.desc(), *newest_first]
     with connected(engine) as connection:
-        rows = connection.execute(query.order_by(bids.c.log_seq.desc()).limit(limit))
+        rows = connection.execute(query.order_by(*newest_first).limit(limit))
         return [PublicBid(*row) for row in rows]
 
 
@@ -383,12 +393,13 @@ def prices(engine: Engine, auction_ids: Sequence[str]) -> dict[str, list[tuple[i
     """How the prices of some auctions rose: (instant, price), oldest first; without those that
     nobody has bid on."""
     found: dict[str, list[tuple[int, int]]] = {}
-    columns = (bids.c.auction_id, bids.c.at, bids.c.price)
+    columns = (bids.c.auction_id, _SHOWN_AT, bids.c.price)
+    as_it_rose = _SHOWN_AT, bids.c.price, bids.c.log_seq
     with connected(engine) as connection:
         for start in range(0, len(auction_ids), _AT_ONCE):
             some = auction_ids[start : start + _AT_ONCE]
             query = select(*columns).where(bids.c.auction_id.in_(some), _PUBLIC, _STANDS)
-            for auction_id, at, price in connection.execute(query.order_by(bids.c.log_seq)):
+            for auction_id, at, price in connection.execute(query.order_by(*as_it_rose)):
                 found.setdefault(auction_id, []).append((at, price))
     return found
 

@@ -145,12 +145,11 @@ def _history(lot: LotView) -> tuple[Row, ...]:
         return ()
     rows: list[Row] = []
     leader: tuple[int | None, str] = (None, "online")
-    for bid in lot.bids or ():
-        if bid.price is None:
-            continue
+    for bid in lot.shown_bids():
+        assert bid.price is not None
         # A bid that was passed at once has made the price of whoever passed it.
         leader = (bid.paddle or None, bid.channel) if bid.led else leader
-        rows.append(Row(bid.price, *leader, bid.at, bid.canceled))
+        rows.append(Row(bid.price, *leader, bid.shown_at, bid.canceled))
     return tuple(reversed(rows[-_ROWS:]))
 
 

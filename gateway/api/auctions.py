@@ -211,7 +211,7 @@ async def all_bids(ask: Ask, auction_id: str, query: AllBidsQuery) -> list[Bid]:
 def _public_bids(database: Engine, lot: LotView, limit: int) -> list[tuple[str, str, int, int]]:
     """(whose, bid id, amount, at) of a lot's bids out of the archive, newest first."""
     if not consumer.stand_beside(lot.format, lot.terms.winner_count):
-        found = archive.public_bids(database, lot.auction_id, limit)
+        found = archive.public_bids(database, lot.auction_id, limit, is_live=lot.is_live)
         return [(bid.consumer_id, bid.bid_id, bid.price, bid.at) for bid in found]
     shown: list[tuple[str, str, int, int]] = []
     after = None

@@ -234,7 +234,7 @@ def stand_beside(form: Format, places: int) -> bool:
 def public_bids(lot: LotView, limit: int, salt: bytes) -> list[Bid]:
     """``GET …/bids``: what each bid made public, newest first; never a limit."""
     assert lot.bids is not None, "they are in the archive only"
-    shown = (bid for bid in reversed(lot.bids) if bid.price is not None and not bid.canceled)
+    shown = (bid for bid in reversed(lot.shown_bids()) if not bid.canceled)
     beside = stand_beside(lot.format, lot.terms.winner_count)
     return [
         public_bid(lot, bid, bid.amount if beside else bid.price, salt)
@@ -255,7 +255,8 @@ def winning_bids(lot: LotView, limit: int, salt: bytes) -> list[Bid]:
 def public_bid(lot: LotView, bid: TakenBid | OpenedBid, amount: int | None, salt: bytes) -> Bid:
     """One of all bids."""
     named = bid_id(lot.auction_id, bid.consumer_id, bid.cmd_id, salt)
-    return anonymous_bid(lot, bid.consumer_id, named, amount, bid.at, salt)
+    at = bid.shown_at if isinstance(bid, TakenBid) else bid.at
+    return anonymous_bid(lot, bid.consumer_id, named, amount, at, salt)
 
 
 def anonymous_bid(

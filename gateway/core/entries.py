@@ -219,6 +219,7 @@ def _printed_of_lot(event: LotAdded | LotUpdated) -> Row:
 def _change_auction(entries: Entries, event: LotUpdated | LotWithdrawn | BiddingEnded) -> None:
     if isinstance(event, LotUpdated):
         printed = _printed_of_lot(event)
+        entries.amended.pop(event.auction_id, None)  # said in it, or said anew
         change = {**printed, "revision": event.revision, "updated_at": event.at}
     elif isinstance(event, LotWithdrawn):
         change = {"withdrawn_at": event.at}
@@ -367,6 +368,7 @@ def _sell(entries: Entries, event: BidsLapsed | BidsUndone | BidCalled | LotReop
     elif isinstance(event, BidCalled):
         called = {
             "undone_at": None,
+            "called_at": event.at,
             "paddle": event.paddle,
             "price": event.after.price,
             "why": event.why,

@@ -473,8 +473,8 @@ def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
         told.append((event.consumer_id, _decided(lot, whose, answer.seq, answer.at)))
     if answer.status == "WINNING":
         limit = answer.amount
-        if lot.is_live:  # a higher one of theirs may stand behind it
-            limit = max(limit, lot.bidders[event.consumer_id].limit)
+        if event.why is not None:
+            limit = lot.behind.get(event.after.seq, limit)
         frame = _winning(lot.auction_id, event.after, answer.at, limit)
         told.append((event.consumer_id, frame))
         if event.beaten is not None:
@@ -490,7 +490,7 @@ def _of_bid(lot: LotView, event: BidAccepted) -> list[tuple[str, Json]]:
 
 
 def _of_call(lot: LotView, event: BidCalled) -> list[tuple[str, Json]]:
-    limit = lot.bidders[event.consumer_id].limit
+    limit = lot.behind[event.after.seq]
     told = [(event.consumer_id, _winning(event.auction_id, event.after, event.at, limit))]
     if event.beaten is not None:
         told.append((event.beaten, _outbid(event, "bid")))

@@ -28,7 +28,9 @@ def anonymous_bidder(auction_id: str, consumer_id: str, salt: bytes) -> str:
     """Whom the public sees instead of a consumer: stable within an auction, and unrelated
     in the next.  *salt* is the house's secret; without it no name leads back to anybody.
     """
-    return "bidder_" + _keyed(salt, f"bidder|{auction_id}|{consumer_id}")[:8]
+    # The house bids as anybody in the room does who shows no paddle, and is not told apart.
+    whose = "floor_room" if consumer_id == "floor_house" else consumer_id
+    return "bidder_" + _keyed(salt, f"bidder|{auction_id}|{whose}")[:8]
 
 
 def is_floor(consumer_id: str) -> bool:

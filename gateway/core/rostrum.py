@@ -89,8 +89,8 @@ def _limits(lot: LotView) -> dict[str, int]:
 
 def _bids(lot: LotView) -> list[Json]:
     """What was bid, newest first: what stands, what was undone, what waits and was refused."""
-    taken = (bid for bid in reversed(lot.bids or ()) if bid.price is not None)
-    told = [(bid.at, _taken(lot, bid)) for bid in islice(taken, MOST_BIDS)]
+    taken = islice(reversed(lot.shown_bids()), MOST_BIDS)
+    told = [(bid.shown_at, _taken(lot, bid)) for bid in taken]
     for state, bids in (("waiting", lot.waiting), ("refused", lot.refused)):
         told += [(bid.at, _undecided(lot, bid, state)) for bid in bids.values()]
     told.sort(key=lambda row: -row[0])  # stable: at one instant the later bid stays in front
@@ -105,7 +105,7 @@ def _taken(lot: LotView, bid: TakenBid) -> Json:
         "amount": bid.price if bid.is_limit else bid.amount,
         "channel": bid.channel,
         "paddle": bid.paddle or None,
-        "at": bid.at,
+        "at": bid.shown_at,
         "state": "undone" if bid.canceled else "standing",
         "house": bid.house,
     }

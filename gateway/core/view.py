@@ -101,18 +101,24 @@ class TakenBid(NamedTuple):
     void: Void | None = None  # why a sealed bid does not stand, found when it was opened
     canceled_at: int | None = None  # when it was taken back
     undone_at: int | None = None  # when the rostrum took it back
-    seq: int = 0  # the public seq that its bidder was answered
+    seq: int = 0  # the public seq that its bidder was answered, or since which it leads
     channel: Channel = "online"
     paddle: int = 0  # 0: whoever bid has none
     is_limit: bool = False
     led: bool = False  # it led when it came
     house: bool = False  # for the consignor: nobody is told before the sale is over
     lowered_to: int | None = None  # by its bidder, since
+    called_at: int | None = None  # when a bid that was in already came to lead
 
     @property
     def reach(self) -> int:
         """What it goes up to now."""
         return self.amount if self.lowered_to is None else self.lowered_to
+
+    @property
+    def shown_at(self) -> int:
+        """When it made its price: nobody is to learn when a limit was left."""
+        return self.at if self.called_at is None else self.called_at
 
     @property
     def canceled(self) -> bool:
@@ -226,6 +232,8 @@ class LotView:
     # Who leads since the bid of this public seq, though it was another's: their limit replied to
     # it, and nobody had led before, for an undo.  With that limit.
     replies: dict[int, tuple[str, int]] = field(default_factory=dict)
+    # What the leader since this public seq goes up to, where that is not what they bid then.
+    behind: dict[int, int] = field(default_factory=dict)
 
     @property
     def opens_at(self) -> int | None:
@@ -266,6 +274,12 @@ class LotView:
         if self.terms.reserve is None:
             return self.terms.buy_now if self.now.bid_count == 0 else None
         return self.terms.buy_now if self.now.reserve != "met" else None
+
+    def shown_bids(self) -> list[TakenBid]:
+        """The bids that made a price, in the order in which they made it."""
+        shown = [bid for bid in self.bids or () if bid.price is not None]
+        # At the rostrum a bid may lead long after it was made.
+        return sorted(shown, key=_as_it_rose) if self.is_live else shown
 
     @property
     def is_live(self) -> bool:
@@ -331,6 +345,10 @@ class LotView:
         self.places.append(place)
         self.seqs.append(self.now.seq)
         self.recent.append(event)
+
+
+def _as_it_rose(bid: TakenBid) -> tuple[int, int]:
+    return bid.shown_at, bid.price or 0
 
 
 def money_of(sale: SaleView, terms: Terms) -> tuple[str, int]:
@@ -478,6 +496,8 @@ class Saleroom:
         # At the rostrum a higher limit of theirs stands behind an exact bid.
         stands = bidder.limit if lot.is_live and bidder.stands else 0
         bidder.limit = max(answer.amount, stands)
+        if bidder.limit > answer.amount:
+            lot.behind[event.after.seq] = bidder.limit
         bidder.stands = True
         bidder.bid_count = answer.bid_count
         bidder.last_at = answer.at
@@ -621,9 +641,16 @@ def _call(lot: LotView, event: BidCalled) -> None:
     for place in range(len(lot.bids) - 1, -1, -1):
         bid = lot.bids[place]
         if _key(bid) == key:
-            lot.bids[place] = bid._replace(price=event.after.price, undone_at=None, led=True)
+            lot.bids[place] = bid._replace(
+                price=event.after.price,
+                undone_at=None,
+                led=True,
+                seq=event.after.seq,
+                called_at=event.at,
+            )
             break
     _recount(lot, event.consumer_id)
+    lot.behind[event.after.seq] = lot.bidders[event.consumer_id].limit
 
 
 def _undo(lot: LotView, event: BidsUndone) -> None:

@@ -486,6 +486,7 @@ def _expect_bid(
         "house": False,
         "by": "",
         "undone_at": None,
+        "called_at": None,
     }
     if accepted:
         sale_id = rows["auctions"][event.auction_id]["sale_id"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Engine, select
 
 from engine.core.codec import GENESIS
@@ -19,6 +20,7 @@ from engine.core.messages import (
     Reopen,
     SettleLot,
     Undo,
+    UpdateLot,
 )
 from gateway import archive
 from gateway.archive import Bookmark
@@ -65,7 +67,7 @@ def test_whatever_the_rostrum_does_is_written_down(seed: int, tmp_path: Path) ->
     lot = room.rostrum
     shown = [
         consumer.anonymous_bid(lot, bid.consumer_id, bid.bid_id, bid.price, bid.at, b"")
-        for bid in archive.public_bids(large, LOT, 500)
+        for bid in archive.public_bids(large, LOT, 500, is_live=True)
     ]
     assert shown == consumer.public_bids(lot, 500, b"")
     [row] = [row for row in rows(large, "auctions") if row["auction_id"] == LOT]
@@ -119,6 +121,20 @@ def test_a_call_that_is_undone_leaves_the_limit(tmp_path: Path) -> None:
         engine = written(room, tmp_path, size)
         [bid] = rows(engine, "bids")
         assert (bid["undone_at"], bid["price"], bid["amount"]) == (None, None, 27_771)
+        engine.dispose()
+
+
+def test_terms_said_anew_stand_over_a_reserve_lowered_before(tmp_path: Path) -> None:
+    """However much is written down at once."""
+    room = Saleroom()
+    room.does(Open())
+    room.does(LowerReserve(20_000))
+    lot = room.rostrum
+    room.do(UpdateLot(LOT, lot.revision, replace(lot.terms, reserve=15_000), lot.catalogue))
+    for size in (1, 1_000):
+        engine = written(room, tmp_path, size)
+        [row] = [row for row in rows(engine, "auctions") if row["auction_id"] == LOT]
+        assert row["terms"]["reserve"] == room.rostrum.terms.reserve == 15_000
         engine.dispose()
 
 

@@ -61,3 +61,10 @@ def test_without_the_salt_a_name_cannot_be_guessed_back() -> None:
     assert name not in {anonymous_bidder(AUCTION, "cons_ana", guess) for guess in guesses}
     for start in (b"", b"bidder|"):
         assert name[7:] not in sha256(start + b"auction_k3f9_1|cons_ana").hexdigest()
+
+
+def test_the_house_is_one_of_the_room() -> None:
+    """Whoever bids without a paddle has one name: which of them was the house, nobody sees."""
+    room = anonymous_bidder(AUCTION, "floor_room", b"salt")
+    assert anonymous_bidder(AUCTION, "floor_house", b"salt") == room
+    assert anonymous_bidder(AUCTION, "floor_phone", b"salt") != room

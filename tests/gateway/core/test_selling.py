@@ -56,7 +56,7 @@ from engine.core.messages import (
     UnpauseLot,
     Withdraw,
 )
-from gateway.core import frames, rostrum, webhooks
+from gateway.core import consumer, frames, rostrum, webhooks
 from gateway.core.frames import Json
 from gateway.core.news import Offered, news_of
 from gateway.core.recount import Disagreement, Recount
@@ -262,6 +262,25 @@ def test_the_desk_of_left_bids_says_no_limit() -> None:
     assert not numbers(room.desk()) & {27_771, 22_227}
     assert not numbers(room.public) & {27_771, 22_227, RESERVE}
     room.check()
+
+
+def test_a_left_bid_is_shown_from_when_it_was_called() -> None:
+    """Not from when it was left; where it stands on the desk an undo takes it back."""
+    room = Saleroom()
+    room.bid("cons_ada", 27_771, "a1", "max")
+    left_at = room.at
+    room.at += 5_000
+    room.does(FloorBid("left", 10_000, 12), "")
+    room.does(Open())
+    opened_at = room.at
+    room.does(FloorBid("room", 20_000, 15))
+    shown = consumer.public_bids(room.rostrum, 9, b"salt")
+    assert [bid.timestamp for bid in shown][-1] == consumer.moment(opened_at)
+    assert consumer.moment(left_at) not in [bid.timestamp for bid in shown]
+    newest, called = room.desk()["bids"]
+    assert (newest["seq"], called["seq"], called["at"]) == (3, 2, opened_at)
+    room.does(Undo(called["seq"] - 1), "misheard")
+    assert room.rostrum.now.price is None
 
 
 def test_no_limit_is_found_by_asking() -> None:
