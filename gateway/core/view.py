@@ -676,7 +676,9 @@ def _undone(bid: TakenBid, event: BidsUndone) -> TakenBid:
 
 
 def _lowered(bid: TakenBid, event: LimitLowered) -> TakenBid:
-    if bid.consumer_id != event.consumer_id or not bid.is_limit or bid.reach <= event.limit:
+    # A leader's exact raise is a limit, too: it made no price.
+    is_limit = bid.is_limit or bid.price is None
+    if bid.consumer_id != event.consumer_id or not is_limit or bid.reach <= event.limit:
         return bid
     return bid._replace(lowered_to=event.limit)
 

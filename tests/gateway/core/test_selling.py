@@ -33,6 +33,7 @@ from engine.core.messages import (
     LotClosed,
     LotEvent,
     LotSettled,
+    LowerLimit,
     LowerReserve,
     Open,
     OpenLot,
@@ -311,6 +312,21 @@ def test_an_exact_bid_hides_no_higher_limit_of_its_bidder() -> None:
     room.does(FloorBid("room", 13_000, 55))
     assert room.rostrum.leader == "cons_ada"
     room.check()
+
+
+def test_a_lowered_limit_stays_lowered_for_its_bidder_after_an_undo() -> None:
+    """However it was raised: with a limit, or with an exact bid that moved no price."""
+    room = Saleroom()
+    room.does(Open())
+    room.bid("cons_ada", 12_000, "a1")
+    room.bid("cons_ada", 15_000, "a2")
+    room.at += 1
+    room.do(LowerLimit(LOT, "cons_ada", 13_000))
+    before = room.rostrum.now.seq
+    room.does(FloorBid("room", 12_500))
+    room.bid("cons_ada", 14_000, "a3")
+    room.does(Undo(before), "misheard")
+    assert frames.you(room.rostrum, "cons_ada")["max"] == 13_000
 
 
 def test_whoever_bought_unnamed_leads_a_reopened_lot() -> None:
