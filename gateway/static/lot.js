@@ -1,4 +1,5 @@
-/** Everything that the page of a lot runs: the room, and what is told beside it. */
+/** Everything that the page of a lot runs: the room, what is told beside it, and the shell. */
 
 import "./lot-about.js";
 import "./lot-room.js";
+import "./offline.js";

@@ -10,7 +10,7 @@ const WORKER = "/sw.js";
 
 /** @param {string} url */
 function ours(url) {
-  if (url !== WORKER) throw new TypeError(`no worker of ours: ${url}`);
+  if (url !== WORKER) throw new TypeError(url);
   return url;
 }
 

@@ -24,20 +24,20 @@ export function sayer(catalogue, locale) {
   const count = new Intl.NumberFormat(locale);
 
   return (key, values = {}) => {
-    if (!Object.hasOwn(catalogue, key)) return odd(key, `no words for "${key}"`);
+    if (!Object.hasOwn(catalogue, key)) return odd(key, key);
     const phrase = catalogue[key];
     const text = typeof phrase === "string" ? phrase : phrase[plural.select(Number(values.n))];
     return text.replace(/\{(\w+)\}/g, (_, place) => {
       const value = values[place];
-      if (value === undefined) return odd(`{${place}}`, `"${key}" was given no ${place}`);
+      if (value === undefined) return odd(`{${place}}`, `${key} ${place}`);
       return place === "n" && typeof value === "number" ? count.format(value) : String(value);
     });
   };
 }
 
-/** @param {string} shown @param {string} reason */
-function odd(shown, reason) {
-  console.error(reason);
+/** @param {string} shown @param {string} missing  a key, or a key and the value it was not given */
+function odd(shown, missing) {
+  console.error("no words", missing);
   return shown;
 }
 
