@@ -9,7 +9,7 @@ CHECKS := tests/browser
 PACKAGES := engine gateway verifier loadtests tests tools
 
 .DEFAULT_GOAL := run
-.PHONY: run test replay bench audit lint fuzz
+.PHONY: run test replay bench audit lint fuzz faults
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.runtime
@@ -31,6 +31,10 @@ bench: $(VENV)/.dev
 CASES ?= 20000
 fuzz: $(VENV)/.dev
 	@FUZZ_CASES=$(CASES) exec $(VENV)/bin/python -m pytest tests/integration/test_schemathesis.py
+
+# Every fault that can be planted in the engine's core, each in a copy; "make test" plants a fourth.
+faults: $(VENV)/.dev
+	@FAULTS=all exec $(VENV)/bin/python -m pytest tests/engine/core/test_faults.py
 
 # Of the house in DATA_DIR, open or closed: the sales, and then the registry whatever they say.
 audit: $(VENV)/.runtime

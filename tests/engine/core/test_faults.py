@@ -301,7 +301,7 @@ def verdicts(
     """The trials of all faults that this run asks about, and of the core as it is."""
     found: dict[Fault | None, Verdict | LookupError] = {}
     folders: dict[str, Fault | None] = {}
-    for fault in [None, *(fault for fault in FAULTS if _is_asked_for(request, fault))]:
+    for fault in [None, *(fault for fault in ASKED if _is_asked_for(request, fault))]:
         folder = tmp_path_factory.mktemp("planted")
         try:
             folders[str(planted(fault, folder))] = fault
@@ -329,7 +329,7 @@ def tried(folders: list[str]) -> str:
         env={**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=900,
+        timeout=1_800,
         check=True,
     ).stdout
 
@@ -341,9 +341,11 @@ LEFT_OUT = (
     "test_reference_formats.py::test_ten_thousand_sealed_auctions",
 )
 PROGRAM = Path(__file__).with_name("trial.py")
+# All of them take ten minutes of a core: ``make faults``.  The suite plants every fourth.
+ASKED = FAULTS if os.environ.get("FAULTS") == "all" else FAULTS[::4]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", ASKED, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_found(
     fault: Fault, verdicts: dict[Fault | None, Verdict | LookupError]
 ) -> None:
@@ -362,6 +364,14 @@ def test_the_core_as_it_is_passes_the_same_trial(
 
     assert isinstance(verdict, Verdict)
     assert verdict.code == pytest.ExitCode.OK, verdict.report
+
+
+@pytest.mark.parametrize("module", sorted({fault.module for fault in FAULTS}))
+def test_every_fault_can_still_be_planted(module: str) -> None:
+    """Those too that this run does not ask about: a line that has moved is seen at once."""
+    text = (CHECKOUT / "engine" / "core" / f"{module}.py").read_text()
+    of_it = [fault for fault in FAULTS if fault.module == module]
+    assert [fault.name for fault in of_it if text.count(fault.text) != 1] == []
 
 
 def test_a_fault_that_cannot_be_planted_is_said(tmp_path: Path) -> None:
