@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from gateway import catalogue, languages, pages
+from gateway import catalogue, languages, pages, scripts
 from gateway.core.currencies import EXPONENTS
 from gateway.core.money import format_money
 from gateway.core.phrases import LANGUAGES, LOCALES, Language
@@ -25,7 +25,7 @@ from tests.browser.faults import Faults
 from tests.browser.serving import serving
 from tests.gateway.decisions import decided, sale_of_lots
 
-SCRIPT = '<script type="module" src="/static/catalogue.js"></script>'
+SCRIPT = f'<script type="module" src="{scripts.url_of(pages.STATIC, "catalogue.js")}"></script>'
 AMOUNTS = (0, 1, 5, 10, 99, 100, 1_000, 99_999, 4_400_000, 4_400_050, 123_456_789_012, -4_400_005)
 ELEMENT = """
 import { LitElement, html, repeat } from "/static/vendor/lit.js";
@@ -43,7 +43,9 @@ async def _catalogue(request: Request) -> Response:
     [sale], [lot] = saleroom.sales.values(), saleroom.lots.values()
     listing = catalogue.Listing(sale, UTC, [catalogue.card_of(lot)], 1, 1)
     page = catalogue.front_page(pages.Visit.of(request), [listing])
-    html = bytes(page.body).decode().replace(SCRIPT, "")  # there is no saleroom to follow
+    html = bytes(page.body).decode()
+    assert SCRIPT in html
+    html = html.replace(SCRIPT, "")  # there is no saleroom to follow
     html = html.replace("/lots/a.jpg", "/lots/mallet.jpg")
     return HTMLResponse(html, headers={"content-security-policy": _policy(page)})
 

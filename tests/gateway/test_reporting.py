@@ -222,7 +222,7 @@ async def test_a_verifier_that_is_away_is_waited_for(
         reports = asyncio.create_task(report(house, asyncio.Event()))
         await asyncio.sleep(0.1)
         (tmp_path / "away").rename(tmp_path / "v.sock")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(verifier.news) < len(TELLS):
                 await asyncio.sleep(0.01)
             while len(logs) < 2:
@@ -422,7 +422,7 @@ async def test_books_that_fail_are_waited_for(
 
     monkeypatch.setattr(news, "done", done)
     reports = asyncio.create_task(report(house, asyncio.Event()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(row.done_at is None for row in rows(house.books)):
             await asyncio.sleep(0.01)
     reports.cancel()
@@ -450,7 +450,7 @@ async def test_a_bug_is_said_with_its_trace_and_tried_again(
     monkeypatch.setattr(news, "due", due)
     with capture_logs() as logs:
         reports = asyncio.create_task(report(house, asyncio.Event()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(logs) < 2 or any(row.done_at is None for row in rows(house.books)):
                 await asyncio.sleep(0.01)
         reports.cancel()
