@@ -17,7 +17,7 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.dev $(CHECKS)/node_modules/.installed
 	@sh tools/chromium.sh
-	@exec $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@exec $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # FILE is a trace; REPORT, if given, gets a line of JSON per auction.
 replay: $(VENV)/.runtime

@@ -57,3 +57,12 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip("no PostgreSQL server is installed here")
     with servers.postgresql(programs) as url:
         yield url
+
+
+# Few tests, and each of them takes a while: begun last, they would keep one worker busy alone.
+_LONG = ("tests/integration/", "tests/browser/test_whole_sale.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
